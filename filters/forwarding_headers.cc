@@ -1,0 +1,67 @@
+#include "filters/forwarding_headers.h"
+
+#include <string_view>
+
+namespace meridian {
+namespace {
+
+constexpr std::string_view kOwnPrefix = "x-meridian-";
+
+std::string_view ViaEntry(HttpVersion received) {
+  switch (received) {
+    case HttpVersion::kHttp10:
+      return "1.0 meridian";
+    case HttpVersion::kHttp11:
+      return "1.1 meridian";
+    case HttpVersion::kHttp2:
+      return "2 meridian";
+  }
+  return "1.1 meridian";
+}
+
+void AppendVia(HeaderBlock& headers, HttpVersion received) {
+  const std::string_view entry = ViaEntry(received);
+  const Header* existing = headers.Find(HeaderId::kVia);
+  if (!existing) return headers.Add("via", entry, HeaderId::kVia);
+  // Several fields are one list; the newest hop comes last.
+  std::string_view joined;
+  for (const Header& h : headers) {
+    if (h.id != HeaderId::kVia) continue;
+    joined = joined.empty() ? h.value : headers.arena()->Concat(joined, ", ", h.value);
+  }
+  headers.Set(HeaderId::kVia, "via", headers.arena()->Concat(joined, ", ", entry));
+}
+
+void RemoveOwn(HeaderBlock& headers) {
+  bool again = true;
+  while (again) {
+    again = false;
+    for (const Header& h : headers) {
+      if (!h.name.starts_with(kOwnPrefix)) continue;
+      headers.RemoveNamed(h.name);
+      again = true;
+      break;
+    }
+  }
+}
+
+}  // namespace
+
+std::optional<LocalReply> ForwardingHeaders::OnRequest(RequestHead& request, StreamContext& context) const {
+  HeaderBlock& headers = request.headers;
+  RemoveOwn(headers);
+  headers.Remove(HeaderId::kForwarded);
+  headers.Set(HeaderId::kXForwardedFor, "x-forwarded-for", context.client->address);
+  headers.Set(HeaderId::kXForwardedProto, "x-forwarded-proto", context.client->tls ? "https" : "http");
+  headers.Set(HeaderId::kXForwardedHost, "x-forwarded-host", request.authority);
+  headers.Set(HeaderId::kXRequestId, "x-request-id", context.request_id);
+  AppendVia(headers, request.version);
+  return std::nullopt;
+}
+
+void ForwardingHeaders::OnResponse(ResponseHead& response, StreamContext& context) const {
+  AppendVia(response.headers, response.version);
+  response.headers.Set(HeaderId::kXRequestId, "x-request-id", context.request_id);
+}
+
+}  // namespace meridian

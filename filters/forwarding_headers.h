@@ -1,0 +1,18 @@
+// Who asked, how, and through whom: Via, X-Request-Id, X-Forwarded-For/-Proto/-Host.
+//
+// What a client says about itself in these fields is replaced, never appended to: an origin that believes a spoofed address has no
+// way to tell. `x-meridian-*` from outside is removed for the same reason. Via is appended to in both directions (RFC 9110 §7.6.3).
+#pragma once
+
+#include "meridian/filter.h"
+
+namespace meridian {
+
+class ForwardingHeaders final : public Filter {
+ public:
+  std::string_view name() const override { return "forwarding_headers"; }
+  std::optional<LocalReply> OnRequest(RequestHead& request, StreamContext& context) const override;
+  void OnResponse(ResponseHead& response, StreamContext& context) const override;
+};
+
+}  // namespace meridian

@@ -1,0 +1,15 @@
+#include "filters/registry.h"
+
+#include "filters/forwarding_headers.h"
+#include "filters/origin_failover.h"
+
+namespace meridian {
+
+std::vector<std::shared_ptr<const Filter>> MakeFilters(const FilterOptions& options) {
+  return {
+      std::make_shared<ForwardingHeaders>(),
+      std::make_shared<OriginFailover>(options.failover_statuses),
+  };
+}
+
+}  // namespace meridian

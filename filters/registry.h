@@ -1,0 +1,20 @@
+// The explicit list of filters: which ones a route gets, and in which order.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "meridian/filter.h"
+#include "meridian/status_set.h"
+
+namespace meridian {
+
+// What filters are configured with; grows with the first option of a new filter.
+struct FilterOptions {
+  StatusSet failover_statuses;
+};
+
+// Built once with the model, shared by all workers.
+std::vector<std::shared_ptr<const Filter>> MakeFilters(const FilterOptions& options);
+
+}  // namespace meridian

@@ -1,0 +1,144 @@
+// Heads of HTTP messages as Meridian sees them, independent of the version that carried them.
+//
+// Header text lives in an Arena and is referenced by views. Names are lower case. Framing (Content-Length,
+// Transfer-Encoding, Host, Connection) is not in the list: codecs turn it into the fields of the head when they
+// read and back into bytes when they write, so that no layer above can produce an ambiguous message.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <new>
+#include <string_view>
+
+#include "meridian/arena.h"
+
+namespace meridian {
+
+// Headers that some rule looks at; everything else is kOther and travels untouched.
+enum class HeaderId : uint8_t {
+  kOther,
+  kAccept,
+  kAuthorization,
+  kCdnLoop,
+  kConnection,
+  kContentLength,
+  kContentType,
+  kCookie,
+  kDate,
+  kEtag,
+  kExpect,
+  kForwarded,
+  kHost,
+  kIdempotencyKey,
+  kIfMatch,
+  kKeepAlive,
+  kOrigin,
+  kProxyConnection,
+  kRetryAfter,
+  kServer,
+  kTe,
+  kTraceparent,
+  kTrailer,
+  kTransferEncoding,
+  kUpgrade,
+  kUserAgent,
+  kVia,
+  kXForwardedFor,
+  kXForwardedHost,
+  kXForwardedProto,
+  kXRequestId,
+};
+
+// `name` must be lower case.
+HeaderId IdentifyHeader(std::string_view lower_name);
+
+struct Header {
+  std::string_view name;
+  std::string_view value;
+  HeaderId id = HeaderId::kOther;
+};
+
+// A list of headers in order of arrival. The array lives in the arena given at construction; a block without arena
+// can only be read. A copy shares the array of its source: change one of the two only.
+class HeaderBlock {
+ public:
+  HeaderBlock() = default;
+  explicit HeaderBlock(Arena* arena) : arena_(arena) {}
+
+  Arena* arena() const { return arena_; }
+  // Views must outlive the block (arena text or literals).
+  void Add(std::string_view name, std::string_view value, HeaderId id) {
+    if (size_ == capacity_) Grow();
+    ::new (data_ + size_++) Header{name, value, id};
+  }
+  void Add(std::string_view name, std::string_view value) { Add(name, value, IdentifyHeader(name)); }
+  void AddCopy(std::string_view name, std::string_view value) { Add(arena_->Copy(name), arena_->Copy(value)); }
+  // Replaces every header with this id by one, at the place of the first; added at the end when there was none.
+  void Set(HeaderId id, std::string_view name, std::string_view value);
+  void Remove(HeaderId id);
+  void RemoveNamed(std::string_view lower_name);
+  // The first one, or null.
+  const Header* Find(HeaderId id) const;
+  // The first value, or empty.
+  std::string_view Get(HeaderId id) const {
+    const Header* h = Find(id);
+    return h ? h->value : std::string_view{};
+  }
+  void Clear() { size_ = 0; }
+
+  Header* begin() { return data_; }
+  Header* end() { return data_ + size_; }
+  const Header* begin() const { return data_; }
+  const Header* end() const { return data_ + size_; }
+  size_t size() const { return size_; }
+  bool empty() const { return size_ == 0; }
+
+ private:
+  static constexpr uint32_t kFirstCapacity = 16;  // most heads fit
+  void Grow();
+
+  Arena* arena_ = nullptr;
+  Header* data_ = nullptr;
+  uint32_t size_ = 0;
+  uint32_t capacity_ = 0;
+};
+
+enum class Method : uint8_t { kGet, kHead, kPost, kPut, kDelete, kOptions, kTrace, kPatch, kConnect, kOther };
+Method IdentifyMethod(std::string_view token);  // case-sensitive (RFC 9110 §9.1)
+// RFC 9110 §9.2.2.
+constexpr bool IsIdempotent(Method m) {
+  return m == Method::kGet || m == Method::kHead || m == Method::kPut || m == Method::kDelete ||
+         m == Method::kOptions || m == Method::kTrace;
+}
+
+enum class HttpVersion : uint8_t { kHttp10, kHttp11, kHttp2 };
+std::string_view Name(HttpVersion v);  // "HTTP/1.0" "HTTP/1.1" "HTTP/2", as in logs
+
+inline constexpr int64_t kUnknownLength = -1;
+
+struct RequestHead {
+  Method method = Method::kGet;
+  std::string_view method_text = "GET";
+  std::string_view scheme;     // "http" or "https", as the client's connection says
+  std::string_view authority;  // Host or :authority, lower case
+  std::string_view path;       // origin form with query, at least "/" (or "*" for OPTIONS)
+  HttpVersion version = HttpVersion::kHttp11;
+  int64_t content_length = kUnknownLength;
+  bool has_body = false;         // a body may follow (not the same as its length being known)
+  bool expect_continue = false;  // the client waits for 100 before it sends its body
+  HeaderBlock headers;
+};
+
+struct ResponseHead {
+  int status = 0;
+  HttpVersion version = HttpVersion::kHttp11;
+  int64_t content_length = kUnknownLength;
+  HeaderBlock headers;
+};
+
+// 1xx, 204, 304 and every answer to HEAD carry no body (RFC 9112 §6.3).
+constexpr bool ResponseHasBody(Method request, int status) {
+  return request != Method::kHead && status >= 200 && status != 204 && status != 304;
+}
+
+}  // namespace meridian

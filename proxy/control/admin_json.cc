@@ -1,0 +1,232 @@
+#include "control/admin_json.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <set>
+#include <utility>
+
+#include "control/config_decoder.h"
+#include "control/config_values.h"
+
+namespace meridian {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Object = Json::object_t;
+using Input = nlohmann::json;  // sorted, so that thousands of members cost a hostile sender's time, not ours
+
+constexpr uint32_t kWholePpm = 1'000'000;
+
+std::string Dump(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+// Appends without the search for an equal key, which would make documents of thousands of routes slow. REQUIRES: names
+// differ, as those of one configuration section do.
+void Append(Object& object, const std::string& name, Json value) { object.emplace_back(name, std::move(value)); }
+
+Json OriginDocument(const OriginStatus& origin) {
+  return {{"url", origin.url},
+          {"serving", Name(origin.serving)},
+          {"endpoints", origin.endpoints},
+          {"rtt_ms", origin.rtt_ms},
+          {"probes_ok", origin.probes_ok},
+          {"probes_failed", origin.probes_failed},
+          {"last_probe", origin.last_probe}};
+}
+
+Json ServiceRegionDocument(const ServiceRegionStatus& region) {
+  Json origins = Json::array();
+  for (const OriginStatus& origin : region.origins) origins.push_back(OriginDocument(origin));
+  return {{"breaker", Name(region.breaker)}, {"reason", region.reason},
+          {"share", region.share},           {"dial", region.dial},
+          {"rtt_ms", region.rtt_ms},         {"distance_km", region.distance_km},
+          {"openings", region.openings},     {"first_share", region.first_share},
+          {"origins", std::move(origins)}};
+}
+
+Json ServiceDocument(const ServiceStatus& service) {
+  Object regions;
+  for (const ServiceRegionStatus& region : service.regions) {
+    Append(regions, region.region, ServiceRegionDocument(region));
+  }
+  return {{"regions", std::move(regions)}, {"nearest", service.nearest}};
+}
+
+Json RouteDocument(const RouteStatus& route) {
+  Object split;
+  for (const ArmStatus& arm : route.split) {
+    Append(split, arm.service, {{"weight", arm.weight}, {"share", arm.share}});
+  }
+  Json match = {{"host", route.host}, {"path", route.path}, {"path_exact", route.path_exact}};
+  return {{"match", std::move(match)},
+          {"split", std::move(split)},
+          {"steer", route.steer},
+          {"weights_version", route.weights_version}};
+}
+
+Json RegionDocument(const RegionStatus& region) {
+  return {{"dial", region.dial}, {"dial_version", region.dial_version}};
+}
+
+// The whole body as one JSON value. nlohmann keeps the last of two equal members; whoever sends two means something
+// that we can't know, so they are refused.
+BodyProblem ParseObject(std::string_view body, Input* out) {
+  std::vector<std::set<std::string>> open_objects;
+  std::string twice;
+  const auto watch = [&](int, Input::parse_event_t event, Input& parsed) {
+    if (event == Input::parse_event_t::object_start) open_objects.emplace_back();
+    if (event == Input::parse_event_t::object_end) open_objects.pop_back();
+    if (event == Input::parse_event_t::key) {
+      const auto& name = parsed.get_ref<const std::string&>();
+      if (!open_objects.back().insert(name).second && twice.empty()) twice = name;
+    }
+    return true;
+  };
+  try {
+    *out = Input::parse(body, watch);
+  } catch (const Input::parse_error& error) {
+    return {400, "the body is not valid JSON, at byte " + std::to_string(error.byte)};
+  } catch (const Input::out_of_range&) {
+    return {400, "the body holds a number beyond all bounds"};
+  }
+  if (!twice.empty()) return {400, "the member '" + twice + "' is there twice"};
+  if (!out->is_object()) return {422, "the body must be a JSON object"};
+  return {};
+}
+
+std::string WithSuggestion(std::string text, const std::string& suggestion) {
+  return suggestion.empty() ? text : text + "; " + suggestion;
+}
+
+// The body's only member, `name`.
+BodyProblem ParseOnlyMember(std::string_view body, const std::string& name, Input* out) {
+  Input document;
+  if (BodyProblem problem = ParseObject(body, &document); problem.status != 0) return problem;
+  for (const auto& [key, value] : document.items()) {
+    if (key != name) return {422, WithSuggestion("unknown member '" + key + "'", DidYouMean(Nearest(key, {name})))};
+  }
+  const auto member = document.find(name);
+  if (member == document.end()) return {422, "the member '" + name + "' is missing"};
+  *out = std::move(*member);  // a copy would recurse as deep as the sender likes
+  return {};
+}
+
+std::vector<std::string> ServiceNames(const RouteStatus& route) {
+  std::vector<std::string> names;
+  for (const ArmStatus& arm : route.split) names.push_back(arm.service);
+  return names;
+}
+
+BodyProblem CheckServices(const Input& weights, const RouteStatus& route) {
+  const std::vector<std::string> names = ServiceNames(route);
+  const std::set<std::string> known(names.begin(), names.end());
+  for (const auto& [service, value] : weights.items()) {
+    if (known.count(service) == 0) {
+      return {422, WithSuggestion("route '" + route.name + "' has no service '" + service + "' in its split",
+                                  DidYouMean(Nearest(service, names)))};
+    }
+  }
+  for (const std::string& service : names) {
+    if (!weights.contains(service)) {
+      return {422, "the weight of service '" + service + "' is missing: weights are set all together"};
+    }
+  }
+  return {};
+}
+
+BodyProblem ParseWeight(const std::string& service, const Input& value, uint32_t* out) {
+  if (value.is_string()) {
+    const std::string complaint = ParsePercent(value.get_ref<const std::string&>(), out);
+    if (complaint.empty()) return {};
+    return {422, "the weight of service '" + service + "' is no percentage: " + complaint};
+  }
+  // A number beyond 64 bits is no integer to the parser, and so refused here as well.
+  const bool fits = value.is_number_unsigned() ? value.get<uint64_t>() <= kMaxWeight
+                                               : value.is_number_integer() && value.get<int64_t>() == 0;
+  if (!fits) {
+    return {422, "the weight of service '" + service + "' must be a whole number from 0 to 1000000, or a percentage " +
+                     "in quotes such as \"1.5%\""};
+  }
+  *out = value.get<uint32_t>();
+  return {};
+}
+
+BodyProblem CheckSum(const std::vector<uint32_t>& weights, size_t percentages) {
+  const auto sum = std::accumulate(weights.begin(), weights.end(), uint64_t{0});
+  if (percentages != 0 && percentages != weights.size()) {
+    return {422, "either all weights are percentages or none is"};
+  }
+  if (percentages != 0 && sum != kWholePpm) {
+    return {422, "the percentages must add up to 100%, but make " + FormatPercent(static_cast<uint32_t>(sum))};
+  }
+  if (sum == 0) return {422, "not all weights can be 0: no service would be left for the route"};
+  return {};
+}
+
+}  // namespace
+
+std::string StatusJson(const Status& status) {
+  Object regions, services, routes;
+  for (const RegionStatus& region : status.regions) Append(regions, region.name, RegionDocument(region));
+  for (const ServiceStatus& service : status.services) Append(services, service.name, ServiceDocument(service));
+  for (const RouteStatus& route : status.routes) Append(routes, route.name, RouteDocument(route));
+  const Json document = {
+      {"edge", status.edge},         {"version", status.version},     {"snapshot", status.snapshot},
+      {"uptime_s", status.uptime_s}, {"ready", status.ready},         {"draining", status.draining},
+      {"workers", status.workers},   {"regions", std::move(regions)}, {"services", std::move(services)},
+      {"routes", std::move(routes)}};
+  return Dump(document, 2);
+}
+
+std::string WeightsJson(const RouteStatus& route) {
+  Object weights, shares;
+  for (const ArmStatus& arm : route.split) {
+    Append(weights, arm.service, arm.weight);
+    Append(shares, arm.service, arm.share);
+  }
+  return Dump({{"route", route.name}, {"weights", std::move(weights)}, {"shares", std::move(shares)}}, -1);
+}
+
+std::string DialJson(const RegionStatus& region) { return Dump({{"region", region.name}, {"dial", region.dial}}, -1); }
+
+std::string ProblemJson(int status, std::string_view title, std::string_view detail) {
+  return Dump({{"type", "about:blank"}, {"title", title}, {"status", status}, {"detail", detail}}, -1);
+}
+
+BodyProblem ParseWeights(std::string_view body, const RouteStatus& route, std::vector<uint32_t>* weights) {
+  Input given;
+  if (BodyProblem problem = ParseOnlyMember(body, "weights", &given); problem.status != 0) return problem;
+  if (!given.is_object()) return {422, "'weights' must be an object of services and their weights"};
+  if (BodyProblem problem = CheckServices(given, route); problem.status != 0) return problem;
+  weights->assign(route.split.size(), 0);
+  size_t percentages = 0;
+  for (size_t i = 0; i < route.split.size(); ++i) {
+    const std::string& service = route.split[i].service;
+    const Input& value = given[service];
+    if (BodyProblem problem = ParseWeight(service, value, &(*weights)[i]); problem.status != 0) return problem;
+    if (value.is_string()) ++percentages;
+  }
+  return CheckSum(*weights, percentages);
+}
+
+BodyProblem ParseDial(std::string_view body, double* dial) {
+  Input given;
+  if (BodyProblem problem = ParseOnlyMember(body, "dial", &given); problem.status != 0) return problem;
+  if (given.is_string()) {
+    uint32_t ppm = 0;
+    const std::string complaint = ParsePercent(given.get_ref<const std::string&>(), &ppm);
+    if (!complaint.empty()) return {422, "'dial' is no percentage: " + complaint};
+    *dial = static_cast<double>(ppm) / kWholePpm;
+    return {};
+  }
+  const double value = given.is_number() ? given.get<double>() : -1;
+  if (!(value >= 0 && value <= 1)) {
+    return {422, "'dial' must be a number from 0 to 1, or a percentage in quotes such as \"50%\""};
+  }
+  *dial = value;
+  return {};
+}
+
+}  // namespace meridian

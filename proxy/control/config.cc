@@ -1,0 +1,95 @@
+#include "control/config.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <filesystem>
+#include <iterator>
+#include <memory>
+#include <system_error>
+#include <utility>
+
+#include "control/config_keys.h"
+#include "control/config_sections.h"
+#include "control/config_utf8.h"
+
+namespace meridian {
+namespace {
+
+struct FileCloser {
+  void operator()(FILE* file) const { std::fclose(file); }
+};
+
+// Not more than one byte over what is allowed, since a path can name an endless device. False: *error says why.
+bool ReadFile(const std::string& path, std::string* text, std::error_code* error) {
+  const std::unique_ptr<FILE, FileCloser> file(std::fopen(path.c_str(), "re"));
+  if (file == nullptr) {
+    *error = std::error_code(errno, std::generic_category());
+    return false;
+  }
+  text->resize(kMaxYamlBytes + 1);
+  text->resize(std::fread(text->data(), 1, text->size(), file.get()));
+  if (std::ferror(file.get()) != 0) *error = std::error_code(errno, std::generic_category());
+  return !*error;
+}
+
+// In the order in which sections are read: a route can name a service only after the services.
+const Fields<ConfigDraft>& TopFields() {
+  static const Fields<ConfigDraft> fields = [] {
+    Fields<ConfigDraft> all = ProcessFields();
+    for (Field<ConfigDraft>& field : ServiceFields()) all.push_back(std::move(field));
+    for (Field<ConfigDraft>& field : RouteFields()) all.push_back(std::move(field));
+    return all;
+  }();
+  return fields;
+}
+
+// The kernel would hand connections to the one or the other at random.
+void CheckAdminIsApart(const ConfigDraft& draft, ProblemList& problems) {
+  Endpoint admin;
+  if (!draft.config.admin || !ParseListenAddress(draft.config.admin->address, &admin).empty()) return;
+  for (const ListenAddress& listen : draft.listen) {
+    if (listen.endpoint != admin) continue;
+    problems.Add(listen.at, "this listener's address is that of the admin endpoint", "see 'admin'");
+  }
+}
+
+Config Finish(ConfigDraft draft) {
+  draft.config.model = std::make_shared<const Model>(std::move(draft.model));
+  return std::move(draft.config);
+}
+
+}  // namespace
+
+ConfigResult ParseConfig(std::string_view text, const std::string& file, const std::string& base_dir) {
+  const std::string_view body = WithoutByteOrderMark(text);
+  ProblemList problems(file, body);
+  ConfigDraft draft;
+  if (const std::optional<YamlNode> root = ParseYaml(body, problems)) {
+    Decoder decoder{problems, base_dir};
+    DecodeSection(*root, {}, "the configuration", TopFields(), decoder, draft);
+    CheckAdminIsApart(draft, problems);
+  }
+  ConfigResult result;
+  result.problems = problems.Take();
+  if (result.problems.empty()) result.config = Finish(std::move(draft));
+  return result;
+}
+
+ConfigResult LoadConfig(const std::string& path) {
+  std::string text;
+  std::error_code error;
+  if (!ReadFile(path, &text, &error)) {
+    ConfigResult result;
+    result.problems.push_back({path, 0, 0, "cannot be read: " + error.message(), {}, {}});
+    return result;
+  }
+  return ParseConfig(text, path, std::filesystem::path(path).parent_path().string());
+}
+
+std::vector<ConfigKey> ConfigKeys() {
+  std::vector<ConfigKey> keys;
+  ListKeys(TopFields(), "", keys);
+  return keys;
+}
+
+}  // namespace meridian

@@ -1,0 +1,229 @@
+// Sections about the process itself: workers, edge, listeners, admin, access_log, limits.
+#include <filesystem>
+
+#include "control/config_sections.h"
+#include "net/address.h"
+
+namespace meridian {
+namespace {
+
+constexpr int64_t kMaxWorkers = 256;
+
+// --- edge
+
+bool DecodeDegrees(const Entry& entry, const char* what, double most, Decoder& d, double* out) {
+  if (!ExpectPlain(entry, "a number", d) || !Accept(entry, ParseNumber(entry.value.text, out), d)) return false;
+  if (*out >= -most && *out <= most) return true;
+  const std::string limit = std::to_string(static_cast<int>(most));
+  d.problems.Add(entry.value.at, std::string(what) + " must be within −" + limit + " and " + limit +
+                                     " degrees, but is " + entry.value.text);
+  return false;
+}
+
+const Fields<Model>& EdgeFields() {
+  static const Fields<Model> fields = {
+      TextField<Model>("name", &Model::edge_name, "name", CheckName),
+      LocationField<Model>(&Model::edge_location),
+  };
+  return fields;
+}
+
+// --- listeners
+
+template <class Member>
+Field<CertificateConfig> FileField(std::string key, Member member) {
+  return Required(CustomField<CertificateConfig>(std::move(key), "PEM file", "", "",
+                                                 [member](const Entry& entry, Decoder& d, CertificateConfig& out) {
+                                                   out.*member = DecodeReadableFile(entry, d).value_or("");
+                                                 }));
+}
+
+const Fields<CertificateConfig>& CertificateFields() {
+  static const Fields<CertificateConfig> fields = {
+      FileField("certificate", &CertificateConfig::certificate),
+      FileField("key", &CertificateConfig::key),
+  };
+  return fields;
+}
+
+void DecodeCertificate(const YamlNode& node, TextPosition at, Decoder& d, ListenerConfig& out) {
+  DecodeSection(node, at, "'tls'", CertificateFields(), d, out.certificates.emplace_back());
+}
+
+// One map, or a list of them: the first is for clients that name no server.
+void DecodeCertificates(const Entry& entry, Decoder& d, ListenerConfig& out) {
+  if (entry.value.kind != YamlNode::Kind::kList) return DecodeCertificate(entry.value, entry.key.at, d, out);
+  if (entry.value.items.empty()) d.problems.Add(entry.value.at, "'tls' holds no certificate");
+  for (const YamlNode& item : entry.value.items) DecodeCertificate(item, item.at, d, out);
+}
+
+std::optional<Endpoint> DecodeAddress(const Entry& entry, Decoder& d) {
+  Endpoint endpoint;
+  if (!ExpectText(entry, d) || !Accept(entry, ParseListenAddress(entry.value.text, &endpoint), d)) return std::nullopt;
+  return endpoint;
+}
+
+const Fields<ListenerConfig>& ListenerFields() {
+  static const Fields<ListenerConfig> fields = [] {
+    Field<ListenerConfig> address = Required(CustomField<ListenerConfig>(
+        "address", "ip:port", "", "", [](const Entry& entry, Decoder& d, ListenerConfig& out) {
+          if (const std::optional<Endpoint> endpoint = DecodeAddress(entry, d)) out.address = EndpointText(*endpoint);
+        }));
+    Field<ListenerConfig> tls = CustomField<ListenerConfig>("tls", "map or list of maps", "", "", DecodeCertificates);
+    tls.list = [](const std::string& path, std::vector<ConfigKey>& out) { ListKeys(CertificateFields(), path, out); };
+    return Fields<ListenerConfig>{std::move(address), std::move(tls)};
+  }();
+  return fields;
+}
+
+// Two sockets on one address would share its connections at random; port 0 is a different one each time.
+void ClaimAddress(const std::string& address, TextPosition at, Decoder& d, ConfigDraft& out) {
+  Endpoint endpoint;
+  if (!ParseListenAddress(address, &endpoint).empty() || endpoint.port == 0) return;
+  for (const ListenAddress& other : out.listen) {
+    if (other.endpoint != endpoint) continue;
+    d.problems.Add(at, "a second listener on " + address, "the first one is on line " + std::to_string(other.at.line));
+    return;
+  }
+  out.listen.push_back({endpoint, at});
+}
+
+void DecodeListener(const YamlNode& node, Decoder& d, ConfigDraft& out) {
+  ListenerConfig& listener = out.config.listeners.emplace_back();
+  DecodeSection(node, node.at, "a listener", ListenerFields(), d, listener);
+  const std::optional<size_t> address = node.IndexOf("address");
+  if (address) ClaimAddress(listener.address, node.items[*address].at, d, out);
+}
+
+void DecodeListeners(const Entry& entry, Decoder& d, ConfigDraft& out) {
+  if (!ExpectList(entry, d)) return;
+  if (entry.value.items.empty()) d.problems.Add(entry.value.at, "'listeners' is empty: nothing would be served");
+  for (const YamlNode& item : entry.value.items) DecodeListener(item, d, out);
+}
+
+Field<ConfigDraft> ListenersField() {
+  Field<ConfigDraft> field = Required(CustomField<ConfigDraft>("listeners", "list of maps", "", "", DecodeListeners));
+  field.list = [](const std::string& path, std::vector<ConfigKey>& out) {
+    ListKeys(ListenerFields(), path + "[]", out);
+  };
+  return field;
+}
+
+// --- admin
+
+struct AdminDraft {
+  AdminConfig config;
+  bool enabled = true;
+};
+
+void DecodeAdminAddress(const Entry& entry, Decoder& d, AdminDraft& out) {
+  const std::optional<Endpoint> endpoint = DecodeAddress(entry, d);
+  if (!endpoint) return;
+  if (!IsLoopback(*endpoint)) {
+    d.problems.Add(entry.value.at,
+                   "'address' of the admin endpoint must be a loopback address, since whoever reaches it may steer "
+                   "traffic without a password",
+                   "write 127.0.0.1:" + std::to_string(endpoint->port));
+    return;
+  }
+  out.config.address = EndpointText(*endpoint);
+}
+
+const Fields<AdminDraft>& AdminFields() {
+  static const Fields<AdminDraft> fields = {
+      BoolField<AdminDraft>("enabled", &AdminDraft::enabled),
+      CustomField<AdminDraft>("address", "ip:port", "loopback", AdminConfig{}.address, DecodeAdminAddress),
+  };
+  return fields;
+}
+
+void DecodeAdmin(const Entry& entry, Decoder& d, ConfigDraft& out) {
+  AdminDraft admin;
+  DecodeSection(entry.value, entry.key.at, "'admin'", AdminFields(), d, admin);
+  if (admin.enabled) {
+    out.config.admin = admin.config;
+  } else {
+    out.config.admin.reset();
+  }
+}
+
+Field<ConfigDraft> AdminField() {
+  Field<ConfigDraft> field = CustomField<ConfigDraft>("admin", "map", "", "", DecodeAdmin);
+  field.list = [](const std::string& path, std::vector<ConfigKey>& out) { ListKeys(AdminFields(), path, out); };
+  return field;
+}
+
+// --- access_log
+
+void DecodeLogPath(const Entry& entry, Decoder& d, AccessLogConfig& out) {
+  if (!ExpectText(entry, d)) return;
+  const std::string& text = entry.value.text;
+  const bool stream = text == "stdout" || text == "stderr";
+  if (Accept(entry, text.empty() ? "must not be empty" : "", d)) {
+    out.path = stream ? text : (std::filesystem::path(d.base_dir) / text).string();
+  }
+}
+
+const Fields<AccessLogConfig>& AccessLogFields() {
+  static const Fields<AccessLogConfig> fields = {
+      BoolField<AccessLogConfig>("enabled", &AccessLogConfig::enabled),
+      CustomField<AccessLogConfig>("path", "stdout, stderr or a file", "", AccessLogConfig{}.path, DecodeLogPath),
+      CustomField<AccessLogConfig>(
+          "format", "json", "", "json",
+          [](const Entry& entry, Decoder& d, AccessLogConfig&) { DecodeWord(entry, {"json"}, d); }),
+  };
+  return fields;
+}
+
+// --- limits
+
+const Fields<LimitConfig>& LimitFields() {
+  using L = LimitConfig;
+  static const Fields<L> fields = {
+      IntegerField<L>("max_connections", &L::max_connections, 0, 1'000'000),
+      IntegerField<L>("max_streams", &L::max_streams, 1, 10'000),
+      SizeField<L>("max_header_bytes", &L::max_header_bytes, 4 * 1024, 1024 * 1024),
+      IntegerField<L>("max_headers", &L::max_headers, 10, 1000),
+      DurationField<L>("header_timeout", &L::header_timeout, 100ms, 10min),
+      DurationField<L>("handshake_timeout", &L::handshake_timeout, 100ms, 10min),
+      DurationField<L>("idle_timeout", &L::idle_timeout, 1s, 24h),
+      DurationField<L>("drain_timeout", &L::drain_timeout, 0s, 1h),
+  };
+  return fields;
+}
+
+Field<ConfigDraft> WorkersField() {
+  Field<ConfigDraft> field = IntegerField<ConfigDraft>(
+      "workers", [](ConfigDraft& draft) -> int& { return draft.config.workers; }, 1, kMaxWorkers);
+  field.standard = "one per core";
+  return field;
+}
+
+}  // namespace
+
+void DecodeLocation(const Entry& entry, Decoder& d, std::optional<Location>& out) {
+  if (!ExpectList(entry, d)) return;
+  if (entry.value.items.size() != 2) {
+    d.problems.Add(entry.value.at, "'location' must be [latitude, longitude]");
+    return;
+  }
+  Location location;
+  const bool latitude = DecodeDegrees({entry.key, entry.value.items[0]}, "latitude", 90, d, &location.latitude);
+  const bool longitude = DecodeDegrees({entry.key, entry.value.items[1]}, "longitude", 180, d, &location.longitude);
+  if (latitude && longitude) out = location;
+}
+
+Fields<ConfigDraft> ProcessFields() {
+  const auto log = [](ConfigDraft& draft) -> AccessLogConfig& { return draft.config.access_log; };
+  const auto limits = [](ConfigDraft& draft) -> LimitConfig& { return draft.config.limits; };
+  return {
+      WorkersField(),
+      SectionField<ConfigDraft>("edge", &ConfigDraft::model, EdgeFields()),
+      ListenersField(),
+      AdminField(),
+      SectionField<ConfigDraft>("access_log", log, AccessLogFields()),
+      SectionField<ConfigDraft>("limits", limits, LimitFields()),
+  };
+}
+
+}  // namespace meridian

@@ -1,0 +1,38 @@
+// The tables of all sections of the configuration file, and what they fill. Private to the reader.
+#pragma once
+
+#include <vector>
+
+#include "control/config.h"
+#include "control/config_decoder.h"
+#include "policy/model.h"
+
+namespace meridian {
+
+struct ListenAddress {
+  Endpoint endpoint;
+  TextPosition at;
+};
+
+// A configuration while it is being read.
+struct ConfigDraft {
+  Config config;
+  Model model;
+  std::vector<ListenAddress> listen;  // of the listeners
+};
+
+Fields<ConfigDraft> ProcessFields();  // workers, edge, listeners, admin, access_log, limits
+Fields<ConfigDraft> ServiceFields();  // regions, services
+Fields<ConfigDraft> RouteFields();    // routes; read after the services
+
+// [latitude, longitude], range-checked.
+void DecodeLocation(const Entry& entry, Decoder& d, std::optional<Location>& out);
+
+template <class T, class Member>
+Field<T> LocationField(Member member) {
+  return CustomField<T>(
+      "location", "[latitude, longitude]", "±90, ±180", "",
+      [member](const Entry& entry, Decoder& d, T& out) { DecodeLocation(entry, d, std::invoke(member, out)); });
+}
+
+}  // namespace meridian

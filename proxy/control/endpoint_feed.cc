@@ -1,0 +1,52 @@
+#include "control/endpoint_feed.h"
+
+#include <algorithm>
+
+#include "net/address.h"
+#include "telemetry/log.h"
+
+namespace meridian {
+
+EndpointFeed::EndpointFeed(Loop& loop, EndpointFeedSink& sink) : loop_(loop), sink_(sink) {}
+EndpointFeed::~EndpointFeed() = default;
+
+size_t EndpointFeed::Add(const std::string& host, uint16_t port) {
+  const size_t id = entries_.size();
+  entries_.push_back(std::make_unique<Entry>(*this, id, host, port));
+  if (const auto literal = ParseIpLiteral(host, port)) {
+    entries_.back()->endpoints = {*literal};
+    return id;
+  }
+  if (!resolver_) resolver_ = std::make_unique<Resolver>(loop_);
+  ++unsettled_;
+  entries_.back()->Ask();
+  return id;
+}
+
+void EndpointFeed::Entry::Ask() {
+  feed.resolver_->Resolve(host, port, [this](const ResolveAnswer& answer) { OnAnswer(answer); });
+}
+
+void EndpointFeed::Entry::OnAnswer(const ResolveAnswer& answer) {
+  if (!answered) --feed.unsettled_;
+  answered = true;
+  timer.Arm(answer.ttl);
+  if (answer.endpoints.empty()) {
+    ++feed.failures_;
+    if (!failing) LogEvent(LogLevel::kWarning, "dns_failed", {{"host", host}, {"error", answer.error}});
+    failing = true;  // and the last good answer stays
+    return;
+  }
+  failing = false;
+  // Order is no news: servers rotate it.
+  std::vector<Endpoint> sorted = answer.endpoints;
+  std::sort(sorted.begin(), sorted.end(), [](const Endpoint& a, const Endpoint& b) {
+    return std::tie(a.v6, a.ip, a.port) < std::tie(b.v6, b.ip, b.port);
+  });
+  if (sorted == endpoints) return;
+  endpoints = std::move(sorted);
+  LogEvent(LogLevel::kInfo, "dns_changed", {{"host", host}, {"addresses", std::to_string(endpoints.size())}});
+  feed.sink_.OnEndpointsChanged(id);
+}
+
+}  // namespace meridian

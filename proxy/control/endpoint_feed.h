@@ -1,0 +1,56 @@
+// Addresses of origins: literals at once, names by DNS, asked again when their TTL ends. The last good answer is kept.
+//
+// Control thread. Workers read the result from the snapshot, so that no request ever waits for a name.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "net/resolver.h"
+
+namespace meridian {
+
+class EndpointFeedSink {
+ public:
+  virtual void OnEndpointsChanged(size_t id) = 0;
+
+ protected:
+  ~EndpointFeedSink() = default;
+};
+
+class EndpointFeed {
+ public:
+  EndpointFeed(Loop& loop, EndpointFeedSink& sink);
+  ~EndpointFeed();
+  // Ids count up from 0.
+  size_t Add(const std::string& host, uint16_t port);
+  const std::vector<Endpoint>& endpoints(size_t id) const { return entries_[id]->endpoints; }
+  // Every name had its first answer, good or bad.
+  bool settled() const { return unsettled_ == 0; }
+  uint64_t failures() const { return failures_; }
+
+ private:
+  struct Entry {
+    Entry(EndpointFeed& f, size_t i, std::string h, uint16_t p)
+        : feed(f), id(i), host(std::move(h)), port(p), timer(f.loop_, Bind<&Entry::Ask>(this)) {}
+    void Ask();
+    void OnAnswer(const ResolveAnswer& answer);
+    EndpointFeed& feed;
+    const size_t id;
+    const std::string host;
+    const uint16_t port;
+    std::vector<Endpoint> endpoints;
+    bool answered = false;
+    bool failing = false;
+    Timer timer;
+  };
+  Loop& loop_;
+  EndpointFeedSink& sink_;
+  std::vector<std::unique_ptr<Entry>> entries_;
+  std::unique_ptr<Resolver> resolver_;  // made with the first name; destroyed before the entries
+  size_t unsettled_ = 0;
+  uint64_t failures_ = 0;
+};
+
+}  // namespace meridian

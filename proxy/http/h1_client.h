@@ -1,0 +1,73 @@
+// HTTP/1.1 towards origins: one request at a time on a kept connection.
+//
+// After any doubt about framing the connection is not used again; bytes nobody asked for end it. Interim responses other than 101 are passed
+// on; they do not end the possibility of a replay.
+#pragma once
+
+#include "http/codec.h"
+#include "http/h1_parser.h"
+#include "http/h1_write.h"
+
+namespace meridian {
+
+class H1Client final : public ClientCodec,
+                       private ClientStream,
+                       private H1ParserSink,
+                       private BodyPipe::Reader,
+                       private BodyPipe::Writer {
+ public:
+  // A response that nobody wants any more is read to its end up to this size, to save the connection.
+  static constexpr int64_t kDiscardAtMost = 64 * 1024;
+  static constexpr int kMaxInformational = 32;
+
+  H1Client(CodecHost& host, const MessageLimits& limits);
+
+  ClientStream* Start(const RequestHead& request, BodyPipe* body, ResponseHandler& handler) override;
+  size_t available() const override { return busy_ || finished_ || error_ ? 0 : 1; }
+  size_t active_streams() const override { return handler_ ? 1 : 0; }
+
+  void OnBytes(Block* block, std::span<const uint8_t> bytes) override;
+  void OnEof() override;
+  void Produce(OutBuffer& out) override;
+  bool paused() const override;
+  bool finished() const override { return finished_; }
+  const Error& error() const override { return error_; }
+  void OnClosed(const Error& error) override;
+
+ private:
+  void Cancel() override;
+  Arena* OnMessageBegin() override;
+  Head OnHead() override;
+  void OnBody(std::span<const uint8_t> bytes) override;
+  void OnMessageEnd() override;
+  void OnBodyReadable() override { host_.WantWrite(); }
+  void OnBodyConsumed(size_t) override;
+
+  ResponseHandler* Release();
+  void FailStream(Error error);
+
+  CodecHost& host_;
+  const MessageLimits& limits_;
+  H1Parser parser_;
+  Block* feed_block_ = nullptr;
+  Arena discard_arena_;
+  Error error_;
+  bool finished_ = false;
+  uint64_t exchanges_ = 0;
+
+  // ---- the request under way
+  bool busy_ = false;  // until its response was read to the end
+  ResponseHandler* handler_ = nullptr;
+  const RequestHead* request_ = nullptr;
+  Method method_ = Method::kGet;
+  BodyPipe* body_ = nullptr;
+  H1Framing framing_ = H1Framing::kNone;
+  bool head_sent_ = false;
+  bool request_done_ = false;
+  bool response_begun_ = false;
+  bool head_received_ = false;
+  bool keep_alive_ = false;
+  int informational_ = 0;
+};
+
+}  // namespace meridian

@@ -1,0 +1,185 @@
+#include "http/h1_parser.h"
+
+#include "http/header_rules.h"
+
+namespace meridian {
+
+H1Parser::H1Parser(bool requests, const MessageLimits& limits, H1ParserSink& sink)
+    : requests_(requests), limits_(limits), sink_(sink) {
+  llhttp_init(&parser_, requests ? HTTP_REQUEST : HTTP_RESPONSE, Settings());
+  parser_.data = this;
+}
+
+const llhttp_settings_t* H1Parser::Settings() {
+  static const llhttp_settings_t settings = [] {
+    llhttp_settings_t s;
+    llhttp_settings_init(&s);
+    s.on_message_begin = [](llhttp_t* p) { return Self(p)->OnBegin(); };
+    s.on_method = [](llhttp_t* p, const char* at, size_t n) {
+      H1Parser* self = Self(p);
+      return self->AppendText(&self->method_, {at, n}, 64, Failure::kBadMethod) ? 0 : -1;
+    };
+    s.on_url = [](llhttp_t* p, const char* at, size_t n) {
+      H1Parser* self = Self(p);
+      return self->AppendText(&self->target_, {at, n}, self->limits_.max_target_bytes, Failure::kTargetTooLong) ? 0 : -1;
+    };
+    s.on_header_field = [](llhttp_t* p, const char* at, size_t n) { return Self(p)->OnField({at, n}); };
+    s.on_header_value = [](llhttp_t* p, const char* at, size_t n) { return Self(p)->OnValue({at, n}); };
+    s.on_header_value_complete = [](llhttp_t* p) { return Self(p)->OnHeaderDone(); };
+    s.on_headers_complete = [](llhttp_t* p) { return Self(p)->OnHeadersDone(); };
+    s.on_body = [](llhttp_t* p, const char* at, size_t n) {
+      Self(p)->sink_.OnBody({reinterpret_cast<const uint8_t*>(at), n});
+      return 0;
+    };
+    s.on_message_complete = [](llhttp_t* p) {
+      Self(p)->message_done_ = true;
+      return static_cast<int>(HPE_PAUSED);
+    };
+    return s;
+  }();
+  return &settings;
+}
+
+int H1Parser::Fail(Failure why) {
+  if (failure_ == Failure::kNone) failure_ = why;
+  return -1;
+}
+
+int H1Parser::OnBegin() {
+  arena_ = sink_.OnMessageBegin();
+  if (!arena_) return Fail(Failure::kMalformed);  // bytes nobody asked for
+  headers_ = HeaderBlock(arena_);
+  return 0;
+}
+
+bool H1Parser::AppendText(std::string_view* text, std::string_view piece, uint32_t limit, Failure why) {
+  if (text->size() + piece.size() > limit) {
+    Fail(why);
+    return false;
+  }
+  *text = text->empty() ? arena_->Copy(piece) : arena_->Append(*text, piece);
+  return true;
+}
+
+int H1Parser::OnField(std::string_view piece) {
+  header_bytes_ += static_cast<uint32_t>(piece.size());
+  const uint32_t limit = in_trailers_ ? limits_.max_trailer_bytes : limits_.max_header_bytes;
+  if (header_bytes_ > limit) return Fail(Failure::kHeadersTooLarge);
+  name_ = name_.empty() ? arena_->Copy(piece) : arena_->Append(name_, piece);
+  return 0;
+}
+
+int H1Parser::OnValue(std::string_view piece) {
+  if (value_open_) {
+    // Within one value llhttp only comes back because the input was split exactly there, or because the line was folded.
+    const bool split = piece.data() == feed_begin_ && value_end_feed_ + 1 == feed_;
+    if (!split && !piece.empty()) return Fail(Failure::kMalformed);
+  }
+  value_open_ = true;
+  if (!piece.empty()) value_end_feed_ = piece.data() + piece.size() == feed_end_ ? feed_ : 0;
+  header_bytes_ += static_cast<uint32_t>(piece.size());
+  const uint32_t limit = in_trailers_ ? limits_.max_trailer_bytes : limits_.max_header_bytes;
+  if (header_bytes_ > limit) return Fail(Failure::kHeadersTooLarge);
+  value_ = value_.empty() ? arena_->Copy(piece) : arena_->Append(value_, piece);
+  return 0;
+}
+
+int H1Parser::OnHeaderDone() {
+  header_bytes_ += 32;
+  if (headers_.size() >= limits_.max_headers) return Fail(Failure::kHeadersTooLarge);
+  while (!value_.empty() && (value_.back() == ' ' || value_.back() == '\t')) value_.remove_suffix(1);
+  const std::string_view name = LowerCopy(*arena_, name_);
+  const HeaderId id = IdentifyHeader(name);
+  const std::string_view value = value_;
+  name_ = value_ = {};
+  value_open_ = false;
+  value_end_feed_ = 0;
+  if (!IsToken(name)) return Fail(Failure::kMalformed);
+  if (in_trailers_) {
+    if (IsForbiddenTrailer(id)) return Fail(Failure::kMalformed);
+    headers_.Add(name, value, id);
+    return 0;
+  }
+  switch (id) {
+    case HeaderId::kContentLength: {
+      const int64_t length = ParseContentLength(value);
+      if (length < 0 || content_length_ != kUnknownLength) return Fail(Failure::kMalformed);
+      content_length_ = length;
+      return 0;  // framing is not part of the list
+    }
+    case HeaderId::kTransferEncoding:
+      if (chunked_ || !EqualsIgnoreCase(value, "chunked")) return Fail(Failure::kBadTransferEncoding);
+      chunked_ = true;
+      return 0;
+    case HeaderId::kHost:
+      ++host_count_;
+      break;
+    default:
+      break;
+  }
+  headers_.Add(name, value, id);
+  return 0;
+}
+
+int H1Parser::OnHeadersDone() {
+  if (parser_.http_major != 1 || parser_.http_minor > 1) return Fail(Failure::kBadVersion);
+  if (chunked_ && (parser_.http_minor == 0 || content_length_ != kUnknownLength)) {
+    return Fail(Failure::kBadTransferEncoding);
+  }
+  keep_alive_ = parser_.http_minor == 1 ? !(parser_.flags & F_CONNECTION_CLOSE)
+                                        : (parser_.flags & F_CONNECTION_KEEP_ALIVE) != 0;
+  if (requests_ && parser_.upgrade) parser_.upgrade = 0;  // not carried: the request goes on as a plain one
+  const auto action = sink_.OnHead();
+  if (action == H1ParserSink::Head::kStop) return Fail(Failure::kMalformed);
+  headers_ = HeaderBlock(arena_);
+  header_bytes_ = 0;
+  in_trailers_ = true;
+  return action == H1ParserSink::Head::kNoBody ? 1 : 0;
+}
+
+size_t H1Parser::Feed(std::span<const uint8_t> bytes) {
+  if (failure_ != Failure::kNone || bytes.empty()) return 0;
+  const char* begin = reinterpret_cast<const char*>(bytes.data());
+  feed_begin_ = begin;
+  feed_end_ = begin + bytes.size();
+  ++feed_;
+  const llhttp_errno_t code = llhttp_execute(&parser_, begin, bytes.size());
+  if (code == HPE_OK) return bytes.size();
+  const char* stop = llhttp_get_error_pos(&parser_);
+  const size_t taken = stop ? static_cast<size_t>(stop - begin) : 0;
+  if (code == HPE_PAUSED) {
+    llhttp_resume(&parser_);
+    sink_.OnMessageEnd();
+    return taken;
+  }
+  if (failure_ == Failure::kNone) {
+    failure_ = code == HPE_INVALID_METHOD      ? Failure::kBadMethod
+               : code == HPE_INVALID_VERSION   ? Failure::kBadVersion
+               : code == HPE_INVALID_TRANSFER_ENCODING ? Failure::kBadTransferEncoding
+                                               : Failure::kMalformed;
+  }
+  return taken;
+}
+
+bool H1Parser::FeedEof() {
+  if (!arena_) return true;
+  if (failure_ != Failure::kNone || llhttp_message_needs_eof(&parser_) == 0) return false;
+  llhttp_finish(&parser_);
+  if (!message_done_) return false;
+  sink_.OnMessageEnd();
+  return true;
+}
+
+void H1Parser::Reset() {
+  llhttp_reset(&parser_);
+  arena_ = nullptr;
+  headers_ = {};
+  method_ = target_ = name_ = value_ = {};
+  header_bytes_ = 0;
+  content_length_ = kUnknownLength;
+  host_count_ = 0;
+  chunked_ = keep_alive_ = in_trailers_ = message_done_ = value_open_ = false;
+  value_end_feed_ = 0;
+}
+
+}  // namespace meridian

@@ -1,0 +1,292 @@
+#include "http/h1_server.h"
+
+#include "http/header_rules.h"
+
+namespace meridian {
+namespace {
+
+constexpr Error kBadRequest{ErrorCode::kProtocol, Fault::kClient, Retry::kNever, "malformed request"};
+constexpr Error kCut{ErrorCode::kCancelled, Fault::kSelf, Retry::kNever, "response cut"};
+
+}  // namespace
+
+H1Server::H1Server(CodecHost& host, ServerSink& sink, const MessageLimits& limits, bool tls)
+    : host_(host), sink_(sink), limits_(limits), tls_(tls), parser_(true, limits, *this) {}
+
+// ---- input ---------------------------------------------------------------------------------------------------------
+
+bool H1Server::BodyBacklog() const { return handler_->request_body().size() >= BodyPipe::kHighWater; }
+
+bool H1Server::paused() const {
+  if (finished_ || error_) return false;
+  if (!held_.empty()) return true;
+  // The next request waits until this one is over; its body waits for the origin.
+  return handler_ && !refused_ && (request_done_ || BodyBacklog());
+}
+
+void H1Server::OnBytes(Block* block, std::span<const uint8_t> bytes) {
+  if (refused_ || finished_) return;  // what follows a refused request has no meaning
+  FeedParser(block, bytes);
+}
+
+void H1Server::FeedParser(Block* block, std::span<const uint8_t> bytes) {
+  feed_block_ = block;
+  while (!bytes.empty()) {
+    if (paused()) {
+      held_.Append(block, bytes);
+      return;
+    }
+    bytes = bytes.subspan(parser_.Feed(bytes));
+    if (parser_.failure() != H1Parser::Failure::kNone) return OnParserFailure();
+    if (refused_ || error_) return;
+  }
+}
+
+void H1Server::WantInput() {
+  input_wanted_ = true;
+  host_.WantWrite();
+}
+
+void H1Server::FeedHeld() {
+  Buffer input;
+  std::swap(input, held_);
+  while (!input.empty() && !refused_ && !error_ && !finished_) {
+    const auto front = input.Front();
+    // What the parser leaves goes back to held_, and so does all that comes after it.
+    FeedParser(nullptr, front);
+    input.Consume(front.size());
+  }
+}
+
+void H1Server::OnParserFailure() {
+  if (refused_) return;
+  if (head_read_) {
+    // The body is broken: neither the exchange nor the connection can go on.
+    error_ = kBadRequest;
+    handler_->request_body().Fail();
+    host_.WantWrite();
+    return;
+  }
+  using Failure = H1Parser::Failure;
+  const Failure why = parser_.failure();
+  const int status = why == Failure::kHeadersTooLarge ? 431
+                     : why == Failure::kTargetTooLong ? 414
+                     : why == Failure::kBadVersion    ? 505
+                     : why == Failure::kBadMethod     ? 501
+                                                      : 400;
+  if (!handler_) OnMessageBegin();
+  RequestHead partial;
+  partial.method_text = parser_.method();
+  partial.path = parser_.target();
+  RefuseRequest(status, partial);
+}
+
+void H1Server::RefuseRequest(int status, const RequestHead& partial) {
+  refused_ = true;
+  keep_alive_ = false;
+  held_.Clear();
+  handler_->OnBadRequest(status, partial);
+}
+
+Arena* H1Server::OnMessageBegin() {
+  handler_ = sink_.OnRequestBegin(*this);
+  handler_->request_body().set_writer(this);
+  return &handler_->arena();
+}
+
+int H1Server::ReadTarget(RequestHead* head) {
+  std::string_view target = parser_.target();
+  if (head->method == Method::kConnect) return 501;
+  if (target == "*") {
+    head->path = target;
+    return head->method == Method::kOptions ? 0 : 400;
+  }
+  if (target.front() != '/') {
+    // absolute-form: its authority replaces Host (RFC 9112 §3.2.2).
+    const size_t scheme_end = target.find("://");
+    if (scheme_end == std::string_view::npos) return 400;
+    const std::string_view scheme = target.substr(0, scheme_end);
+    if (!EqualsIgnoreCase(scheme, "http") && !EqualsIgnoreCase(scheme, "https")) return 400;
+    target.remove_prefix(scheme_end + 3);
+    const size_t path = target.find_first_of("/?");
+    const std::string_view authority = target.substr(0, path);
+    if (!IsAuthority(authority)) return 400;
+    // Two names for one request could be read two ways.
+    if (!head->authority.empty() && !EqualsIgnoreCase(authority, head->authority)) return 400;
+    head->authority = authority;
+    target = path == std::string_view::npos ? std::string_view("/") : target.substr(path);
+    if (target.front() == '?') target = handler_->arena().Concat("/", target);
+  }
+  for (char c : target) {
+    if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f || c == '#') return 400;
+  }
+  head->path = target;
+  return 0;
+}
+
+int H1Server::ReadHead(RequestHead* head) {
+  head->method_text = parser_.method();
+  head->method = IdentifyMethod(head->method_text);
+  head->version = parser_.minor_version() == 0 ? HttpVersion::kHttp10 : HttpVersion::kHttp11;
+  head->scheme = tls_ ? "https" : "http";
+  head->headers = parser_.headers();
+  const std::string_view host = head->headers.Get(HeaderId::kHost);
+  if (parser_.host_count() > 1 || (parser_.host_count() == 0 && parser_.minor_version() == 1)) return 400;
+  if (parser_.host_count() == 1 && !IsAuthority(host)) return 400;
+  head->authority = host;
+  if (const int status = ReadTarget(head)) return status;
+  head->authority = LowerCopy(handler_->arena(), head->authority);
+  head->headers.Remove(HeaderId::kHost);
+  head->content_length = parser_.content_length();
+  head->has_body = parser_.chunked() || head->content_length > 0;
+  if (const Header* expect = head->headers.Find(HeaderId::kExpect)) {
+    if (!EqualsIgnoreCase(expect->value, "100-continue")) return 417;
+    head->expect_continue = head->has_body && parser_.minor_version() == 1;
+    head->headers.Remove(HeaderId::kExpect);
+  }
+  return 0;
+}
+
+H1ParserSink::Head H1Server::OnHead() {
+  RequestHead head;
+  const int refused = ReadHead(&head);
+  method_ = head.method;
+  minor_version_ = parser_.minor_version();
+  keep_alive_ = parser_.keep_alive();
+  if (refused) {
+    RefuseRequest(refused, head);
+    return Head::kStop;
+  }
+  head_read_ = true;
+  handler_->OnRequestHead(head);
+  return Head::kBody;
+}
+
+void H1Server::OnBody(std::span<const uint8_t> bytes) {
+  if (handler_) handler_->request_body().Write(feed_block_, bytes);
+}
+
+void H1Server::OnMessageEnd() {
+  request_done_ = true;
+  if (!handler_) return;
+  if (parser_.headers().empty()) {
+    handler_->request_body().Finish();
+  } else {
+    handler_->request_body().FinishWithTrailers(parser_.headers());
+  }
+}
+
+void H1Server::OnBodyConsumed(size_t) {
+  if (!request_done_ && !BodyBacklog()) WantInput();
+}
+
+void H1Server::OnEof() {
+  keep_alive_ = false;
+  if (!handler_) {
+    finished_ = true;
+  } else if (!request_done_ && !refused_) {
+    // The request will never be whole.
+    error_ = kBadRequest;
+    handler_->request_body().Fail();
+  }
+}
+
+void H1Server::OnClosed(const Error&) {
+  finished_ = true;
+  EndStream(false);
+}
+
+// ---- output --------------------------------------------------------------------------------------------------------
+
+void H1Server::SendInformational(const ResponseHead& head) {
+  if (minor_version_ == 0 || have_head_) return;
+  early_.push_back(head);
+  host_.WantWrite();
+}
+
+void H1Server::SendHead(const ResponseHead& head, BodyPipe* body) {
+  head_ = head;
+  have_head_ = true;
+  if (body && ResponseHasBody(method_, head.status)) {
+    body_ = body;
+    body_->set_reader(this);
+    framing_ = head.content_length != kUnknownLength ? H1Framing::kLength
+               : minor_version_ == 1                 ? H1Framing::kChunked
+                                                     : H1Framing::kUntilClose;
+  }
+  host_.WantWrite();
+}
+
+void H1Server::Produce(OutBuffer& out) {
+  if (input_wanted_) {
+    input_wanted_ = false;
+    FeedHeld();
+    if (!paused()) host_.ResumeRead();
+  }
+  for (const ResponseHead& early : early_) WriteResponseHead(early, H1Framing::kNone, false, false, out);
+  early_.clear();
+  if (!have_head_ || !handler_ || error_) return;
+  if (!head_sent_ && !WriteHead(out)) return Cut();
+  if (body_) {
+    const bool ended = WriteBody(*body_, framing_, out);
+    // A failed body is sent as far as it came, then cut.
+    if (body_->failed() && body_->size() == 0) return Cut();
+    if (!ended) return;
+  }
+  FinishExchange();
+}
+
+bool H1Server::WriteHead(OutBuffer& out) {
+  // An answer before the request's end: the rest is not worth reading, so the connection ends with it.
+  if (draining_ || !request_done_ || framing_ == H1Framing::kUntilClose) keep_alive_ = false;
+  const bool length_without_body = method_ == Method::kHead || head_.status == 304;
+  const bool no_body_at_all = head_.status == 204 || head_.status < 200;
+  const bool empty = !body_ && !length_without_body && !no_body_at_all;
+  if (empty) head_.content_length = 0;
+  const bool emit_length =
+      head_.content_length != kUnknownLength && (framing_ == H1Framing::kLength || length_without_body || empty);
+  head_sent_ = WriteResponseHead(head_, framing_, emit_length, !keep_alive_, out);
+  return head_sent_;
+}
+
+void H1Server::FinishExchange() {
+  EndStream(true);
+  if (!keep_alive_) {
+    finished_ = true;
+    return;
+  }
+  WantInput();
+}
+
+void H1Server::EndStream(bool complete) {
+  if (!handler_) return;
+  if (body_) body_->set_reader(nullptr);
+  handler_->request_body().set_writer(nullptr);
+  RequestHandler* handler = handler_;
+  handler_ = nullptr;
+  body_ = nullptr;
+  framing_ = H1Framing::kNone;
+  have_head_ = head_sent_ = head_read_ = request_done_ = false;
+  early_.clear();
+  parser_.Reset();
+  handler->OnStreamClosed(complete);
+}
+
+void H1Server::Cut() {
+  error_ = kCut;
+  cut_ = true;
+}
+
+void H1Server::Reset(bool) {
+  Cut();
+  host_.WantWrite();
+}
+
+void H1Server::StartDrain() {
+  draining_ = true;
+  // Without a request under way there is nothing to wait for.
+  if (!handler_) finished_ = true;
+  host_.WantWrite();
+}
+
+}  // namespace meridian

@@ -1,0 +1,22 @@
+// HTTP/1.1 heads and chunked framing as bytes.
+#pragma once
+
+#include "http/body_pipe.h"
+#include "meridian/message.h"
+#include "net/buffer.h"
+
+namespace meridian {
+
+std::string_view ReasonPhrase(int status);
+
+// How a body is delimited on the wire.
+enum class H1Framing : uint8_t { kNone, kLength, kChunked, kUntilClose };
+
+// False: there is not enough room (nothing useful was appended; the head is over all limits).
+bool WriteRequestHead(const RequestHead& head, H1Framing framing, OutBuffer& out);
+bool WriteResponseHead(const ResponseHead& head, H1Framing framing, bool emit_length, bool close, OutBuffer& out);
+
+// Moves what fits from the body to `out`; true once the end (last chunk and trailers) was written.
+bool WriteBody(BodyPipe& body, H1Framing framing, OutBuffer& out);
+
+}  // namespace meridian

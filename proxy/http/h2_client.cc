@@ -1,0 +1,178 @@
+#include "http/h2_client.h"
+
+#include <cstdio>
+
+#include "http/header_rules.h"
+
+namespace meridian {
+namespace {
+
+constexpr Error kOriginClosed{ErrorCode::kClosedEarly, Fault::kOrigin, Retry::kIfIdempotent, "connection closed"};
+constexpr Error kRefused{ErrorCode::kRefusedStream, Fault::kOrigin, Retry::kAlways, "stream refused"};
+constexpr Error kStreamReset{ErrorCode::kReset, Fault::kOrigin, Retry::kIfIdempotent, "stream reset"};
+constexpr int kMaxInformational = 32;
+
+}  // namespace
+
+class H2Client::Stream final : public H2Stream, public ClientStream {
+ public:
+  Stream(H2Client& client, ResponseHandler& handler) : H2Stream(client), client_(client), handler_(&handler) {}
+
+  void Begin(const RequestHead& request, BodyPipe* body) {
+    method_ = request.method;
+    has_body_ = body != nullptr;
+    AttachOut(body);
+    AttachIn(&handler_->response_body());
+    headers_ = HeaderBlock(&handler_->arena());
+  }
+
+  int Field(std::string_view name, std::string_view value) {
+    if (!handler_) return 0;
+    if (!CountField(name.size(), value.size(), client_.limits_)) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    Arena& arena = handler_->arena();
+    if (name == ":status") {
+      head_.status = 0;
+      for (char c : value) head_.status = head_.status * 10 + (c - '0');
+      return 0;
+    }
+    const HeaderId header = IdentifyHeader(name);
+    if (head_done_ && IsForbiddenTrailer(header)) return 0;
+    headers_.Add(arena.Copy(name), arena.Copy(value), header);
+    return 0;
+  }
+
+  int HeadersDone() {
+    if (!handler_ || head_done_) return 0;
+    head_.version = HttpVersion::kHttp2;
+    head_.headers = headers_;
+    headers_ = HeaderBlock(&handler_->arena());
+    header_bytes_ = 0;
+    if (head_.status < 200) {
+      if (head_.status == 101 || ++informational_ > kMaxInformational) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+      handler_->OnInformational(head_);
+      return 0;
+    }
+    head_done_ = true;
+    if (const Header* length = head_.headers.Find(HeaderId::kContentLength)) {
+      head_.content_length = ParseContentLength(length->value);
+      head_.headers.Remove(HeaderId::kContentLength);
+    }
+    handler_->OnResponseHead(head_);
+    return 0;
+  }
+
+  void InEnd() {
+    // Answered before our request was sent whole: the rest is not wanted.
+    if (has_body_ && !out_ended_) client_.ResetStream(id, NGHTTP2_NO_ERROR);
+    if (!handler_) return;
+    if (headers_.empty()) {
+      in_->Finish();
+    } else {
+      in_->FinishWithTrailers(headers_);
+    }
+  }
+
+  void Sent() { sent_ = true; }
+
+  void Closed(Error error, bool complete) {
+    ResponseHandler* handler = std::exchange(handler_, nullptr);
+    BodyPipe* in = in_;
+    ReleasePipes();
+    if (!handler) return;
+    if (complete && head_done_) return handler->OnResponseComplete();
+    if (!sent_) error.retry = Retry::kAlways;
+    if (in) in->Fail();
+    handler->OnAttemptFailed(error);
+  }
+  bool complete() const { return in_ended_ && head_done_; }
+
+  void Cancel() override {
+    handler_ = nullptr;
+    ReleasePipes();
+    client_.ResetStream(id, NGHTTP2_CANCEL);
+  }
+
+ private:
+  H2Client& client_;
+  ResponseHandler* handler_;
+  ResponseHead head_;
+  Method method_ = Method::kGet;
+  bool has_body_ = false;
+  bool head_done_ = false;
+  bool sent_ = false;
+  int informational_ = 0;
+};
+
+H2Client::H2Client(CodecHost& host, const MessageLimits& limits) : H2Session(host, limits) {
+  const uint64_t all_streams = uint64_t{kStreamWindow} * limits.max_streams;
+  H2Session::Start(false, kStreamWindow, static_cast<uint32_t>(std::min<uint64_t>(all_streams, 1u << 30)));
+  host_.WantWrite();
+}
+
+size_t H2Client::available() const {
+  if (error_ || goaway_ || !nghttp2_session_check_request_allowed(session_)) return 0;
+  const uint32_t theirs = nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  const size_t most = std::min(theirs, limits_.max_streams);
+  return most > active() ? most - active() : 0;
+}
+
+ClientStream* H2Client::Start(const RequestHead& request, BodyPipe* body, ResponseHandler& handler) {
+  auto* stream = new Stream(*this, handler);
+  auto& list = H2HeaderList::Local();
+  char digits[24];
+  list.Begin();
+  list.Add(":method", request.method_text);
+  list.Add(":scheme", request.scheme);
+  list.Add(":authority", request.authority);
+  list.Add(":path", request.path);
+  list.AddAll(request.headers);
+  if (request.content_length != kUnknownLength) {
+    const int n = snprintf(digits, sizeof digits, "%lld", static_cast<long long>(request.content_length));
+    list.Add("content-length", {digits, static_cast<size_t>(n)});
+  }
+  if (request.expect_continue) list.Add("expect", "100-continue");
+  nghttp2_data_provider provider = DataProvider(stream);
+  const int32_t id =
+      nghttp2_submit_request(session_, nullptr, list.data(), list.size(), body ? &provider : nullptr, stream);
+  if (id < 0) {
+    delete stream;
+    return nullptr;
+  }
+  Adopt(stream, id);
+  stream->Begin(request, body);
+  host_.WantWrite();
+  return stream;
+}
+
+int H2Client::OnBeginHeaders(const nghttp2_frame&) { return 0; }
+
+int H2Client::OnHeader(H2Stream* stream, const nghttp2_frame&, std::string_view name, std::string_view value) {
+  return static_cast<Stream*>(stream)->Field(name, value);
+}
+
+int H2Client::OnHeadersDone(H2Stream* stream, const nghttp2_frame&) {
+  return static_cast<Stream*>(stream)->HeadersDone();
+}
+
+void H2Client::OnInEnd(H2Stream* stream) { static_cast<Stream*>(stream)->InEnd(); }
+void H2Client::OnHeadersSent(H2Stream* stream) { static_cast<Stream*>(stream)->Sent(); }
+
+void H2Client::OnStreamClosed(H2Stream* stream, uint32_t code) {
+  auto* mine = static_cast<Stream*>(stream);
+  mine->Closed(code == NGHTTP2_REFUSED_STREAM ? kRefused : kStreamReset, mine->complete());
+}
+
+void H2Client::OnFrame(const nghttp2_frame& frame) {
+  if (frame.hd.type == NGHTTP2_GOAWAY) goaway_ = true;
+}
+
+void H2Client::OnEof() {
+  if (!error_) error_ = kOriginClosed;
+}
+
+void H2Client::OnClosed(const Error& error) {
+  ForEachStream([&](H2Stream* stream) { static_cast<Stream*>(stream)->Closed(error, false); });
+  DropAllStreams();
+}
+
+}  // namespace meridian

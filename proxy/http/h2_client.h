@@ -1,0 +1,41 @@
+// HTTP/2 towards origins: many requests on one connection.
+//
+// The connection window is as large as all stream windows together, so that one slow client never holds up the
+// other streams of a shared origin connection.
+#pragma once
+
+#include "http/h2_session.h"
+
+namespace meridian {
+
+class H2Client final : public ClientCodec, private H2Session {
+ public:
+  static constexpr uint32_t kStreamWindow = 256 * 1024;
+
+  H2Client(CodecHost& host, const MessageLimits& limits);
+
+  ClientStream* Start(const RequestHead& request, BodyPipe* body, ResponseHandler& handler) override;
+  size_t available() const override;
+  size_t active_streams() const override { return active(); }
+
+  void OnBytes(Block* block, std::span<const uint8_t> bytes) override { Feed(block, bytes); }
+  void OnEof() override;
+  void Produce(OutBuffer& out) override { Drain(out); }
+  bool finished() const override { return over() || (goaway_ && active() == 0); }
+  const Error& error() const override { return error_; }
+  void OnClosed(const Error& error) override;
+
+ private:
+  class Stream;
+  int OnBeginHeaders(const nghttp2_frame& frame) override;
+  int OnHeader(H2Stream* stream, const nghttp2_frame& frame, std::string_view name, std::string_view value) override;
+  int OnHeadersDone(H2Stream* stream, const nghttp2_frame& frame) override;
+  void OnInEnd(H2Stream* stream) override;
+  void OnHeadersSent(H2Stream* stream) override;
+  void OnStreamClosed(H2Stream* stream, uint32_t code) override;
+  void OnFrame(const nghttp2_frame& frame) override;
+
+  bool goaway_ = false;  // the origin takes no new requests here
+};
+
+}  // namespace meridian

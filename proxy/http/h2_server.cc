@@ -1,0 +1,231 @@
+#include "http/h2_server.h"
+
+#include "http/header_rules.h"
+
+namespace meridian {
+namespace {
+
+constexpr Error kFlood{ErrorCode::kProtocol, Fault::kClient, Retry::kNever, "flood of control frames"};
+constexpr Error kClientClosed{ErrorCode::kClosedEarly, Fault::kClient, Retry::kNever, "client closed"};
+
+}  // namespace
+
+class H2Server::Stream final : public H2Stream, public ServerStream {
+ public:
+  explicit Stream(H2Server& server) : H2Stream(server), server_(server) {}
+
+  void Begin() {
+    handler_ = server_.sink_.OnRequestBegin(*this);
+    headers_ = HeaderBlock(&handler_->arena());
+    AttachIn(&handler_->request_body());
+  }
+
+  int Field(std::string_view name, std::string_view value) {
+    if (!handler_ || refused_) return 0;
+    if (!CountField(name.size(), value.size(), server_.limits_)) {
+      refused_ = 431;
+      return 0;
+    }
+    Arena& arena = handler_->arena();
+    if (name.front() != ':') {
+      const HeaderId header = IdentifyHeader(name);
+      if (head_done_ && IsForbiddenTrailer(header)) return 0;
+      headers_.Add(arena.Copy(name), arena.Copy(value), header);
+      return 0;
+    }
+    if (name == ":method") head_.method_text = arena.Copy(value);
+    if (name == ":path") head_.path = arena.Copy(value);
+    if (name == ":authority") head_.authority = arena.Copy(value);
+    if (name == ":scheme") head_.scheme = server_.tls_ ? "https" : "http";
+    if (name == ":protocol") refused_ = 501;
+    return 0;
+  }
+
+  void HeadersDone(bool end_stream) {
+    if (!handler_) return;
+    if (head_done_) return;  // trailers: delivered at the end of the body
+    head_done_ = true;
+    head_.has_body = !end_stream;
+    const int status = refused_ ? refused_ : Check();
+    if (status) {
+      handler_->OnBadRequest(status, head_);
+      return;
+    }
+    headers_ = HeaderBlock(&handler_->arena());  // for trailers
+    header_bytes_ = 0;
+    handler_->OnRequestHead(head_);
+  }
+
+  void InEnd() {
+    if (!handler_) return;
+    if (headers_.empty()) {
+      in_->Finish();
+    } else {
+      in_->FinishWithTrailers(headers_);
+    }
+  }
+
+  void OutEnd() {
+    // Answered before the request's end: the rest is not wanted (RFC 9113 §8.1).
+    if (!in_ended_) server_.ResetStream(id, NGHTTP2_NO_ERROR);
+  }
+
+  void Closed(bool complete) {
+    if (in_ && !in_->ended()) in_->Fail();
+    ReleasePipes();
+    RequestHandler* handler = std::exchange(handler_, nullptr);
+    if (handler) handler->OnStreamClosed(complete && out_ended_);
+  }
+
+  // ---- ServerStream
+  void SendInformational(const ResponseHead& head) override {
+    auto& list = H2HeaderList::Local();
+    list.Begin();
+    list.Add(":status", StatusText(head.status));
+    list.AddAll(head.headers);
+    nghttp2_submit_headers(server_.session_, NGHTTP2_FLAG_NONE, id, nullptr, list.data(), list.size(), nullptr);
+    server_.host_.WantWrite();
+  }
+
+  void SendHead(const ResponseHead& head, BodyPipe* body) override {
+    char digits[24];
+    auto& list = H2HeaderList::Local();
+    list.Begin();
+    list.Add(":status", StatusText(head.status));
+    list.AddAll(head.headers);
+    if (head.content_length != kUnknownLength && head.status != 204) {
+      const int n = snprintf(digits, sizeof digits, "%lld", static_cast<long long>(head.content_length));
+      list.Add("content-length", {digits, static_cast<size_t>(n)});
+    }
+    if (!ResponseHasBody(head_.method, head.status)) body = nullptr;
+    nghttp2_data_provider provider;
+    if (body) {
+      AttachOut(body);
+      provider = server_.DataProvider(this);
+    }
+    if (nghttp2_submit_response(server_.session_, id, list.data(), list.size(), body ? &provider : nullptr) != 0) {
+      server_.ResetStream(id, NGHTTP2_INTERNAL_ERROR);
+    }
+    server_.host_.WantWrite();
+  }
+
+  void Reset(bool nothing_done) override {
+    server_.ResetStream(id, nothing_done ? NGHTTP2_REFUSED_STREAM : NGHTTP2_INTERNAL_ERROR);
+  }
+
+ private:
+  // 0, or the status to refuse with. Nothing that HTTP/1 would read differently may pass (RFC 9113 §8.3, §10.3).
+  int Check() {
+    head_.version = HttpVersion::kHttp2;
+    head_.method = IdentifyMethod(head_.method_text);
+    if (head_.method == Method::kConnect) return 501;
+    if (!IsToken(head_.method_text)) return 400;
+    if (head_.path.size() > server_.limits_.max_target_bytes) return 414;
+    const bool asterisk = head_.path == "*" && head_.method == Method::kOptions;
+    if (!asterisk && (head_.path.empty() || head_.path.front() != '/')) return 400;
+    for (char c : head_.path) {
+      if (static_cast<unsigned char>(c) <= 0x20 || static_cast<unsigned char>(c) >= 0x7f || c == '#') return 400;
+    }
+    const std::string_view host = headers_.Get(HeaderId::kHost);
+    if (head_.authority.empty()) head_.authority = host;
+    if (!host.empty() && !EqualsIgnoreCase(host, head_.authority)) return 400;
+    if (!IsAuthority(head_.authority)) return 400;
+    headers_.Remove(HeaderId::kHost);
+    Arena& arena = handler_->arena();
+    head_.authority = LowerCopy(arena, head_.authority);
+    if (const Header* length = headers_.Find(HeaderId::kContentLength)) {
+      head_.content_length = ParseContentLength(length->value);
+      if (head_.content_length < 0) return 400;
+      headers_.Remove(HeaderId::kContentLength);
+    }
+    if (const Header* expect = headers_.Find(HeaderId::kExpect)) {
+      if (!EqualsIgnoreCase(expect->value, "100-continue")) return 417;
+      head_.expect_continue = head_.has_body;
+      headers_.Remove(HeaderId::kExpect);
+    }
+    JoinCookies(arena);
+    head_.headers = headers_;
+    return 0;
+  }
+
+  // Crumbs become one field again (RFC 9113 §8.2.3).
+  void JoinCookies(Arena& arena) {
+    int count = 0;
+    std::string_view joined;
+    for (const Header& h : headers_) {
+      if (h.id != HeaderId::kCookie) continue;
+      joined = count++ == 0 ? h.value : arena.Concat(joined, "; ", h.value);
+    }
+    if (count > 1) headers_.Set(HeaderId::kCookie, "cookie", joined);
+  }
+
+  H2Server& server_;
+  RequestHandler* handler_ = nullptr;
+  RequestHead head_;
+  int refused_ = 0;
+  bool head_done_ = false;
+};
+
+H2Server::H2Server(CodecHost& host, ServerSink& sink, const MessageLimits& limits, bool tls)
+    : H2Session(host, limits), sink_(sink), tls_(tls), glitches_at_(host.Now()) {
+  Start(true, kStreamWindow, kConnectionWindow);
+  host_.WantWrite();
+}
+
+int H2Server::OnBeginHeaders(const nghttp2_frame& frame) {
+  if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+  auto* stream = new Stream(*this);
+  Adopt(stream, frame.hd.stream_id);
+  stream->Begin();
+  return 0;
+}
+
+int H2Server::OnHeader(H2Stream* stream, const nghttp2_frame&, std::string_view name, std::string_view value) {
+  return static_cast<Stream*>(stream)->Field(name, value);
+}
+
+int H2Server::OnHeadersDone(H2Stream* stream, const nghttp2_frame& frame) {
+  static_cast<Stream*>(stream)->HeadersDone((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
+  return 0;
+}
+
+void H2Server::OnInEnd(H2Stream* stream) { static_cast<Stream*>(stream)->InEnd(); }
+void H2Server::OnOutEnd(H2Stream* stream) { static_cast<Stream*>(stream)->OutEnd(); }
+
+void H2Server::OnStreamClosed(H2Stream* stream, uint32_t code) {
+  static_cast<Stream*>(stream)->Closed(code == NGHTTP2_NO_ERROR);
+}
+
+void H2Server::OnFrame(const nghttp2_frame& frame) {
+  const bool costly = frame.hd.type == NGHTTP2_PING || frame.hd.type == NGHTTP2_SETTINGS ||
+                      frame.hd.type == NGHTTP2_PRIORITY || frame.hd.type == NGHTTP2_RST_STREAM ||
+                      (frame.hd.type == NGHTTP2_DATA && frame.hd.length == 0 && !(frame.hd.flags & NGHTTP2_FLAG_END_STREAM));
+  if (!costly) return;
+  const TimePoint now = host_.Now();
+  glitches_ = std::min(kGlitchBurst, glitches_ + ToSeconds(now - glitches_at_) * kGlitchesPerSecond);
+  glitches_at_ = now;
+  glitches_ -= 1;
+  if (glitches_ < 0) Terminate(NGHTTP2_ENHANCE_YOUR_CALM, kFlood);
+}
+
+void H2Server::OnEof() {
+  if (!error_) error_ = kClientClosed;
+}
+
+void H2Server::OnClosed(const Error&) {
+  ForEachStream([](H2Stream* stream) { static_cast<Stream*>(stream)->Closed(false); });
+  DropAllStreams();
+}
+
+void H2Server::StartDrain() {
+  if (!draining_) {
+    draining_ = true;
+    nghttp2_submit_shutdown_notice(session_);
+  } else {
+    nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),
+                          NGHTTP2_NO_ERROR, nullptr, 0);
+  }
+  host_.WantWrite();
+}
+
+}  // namespace meridian

@@ -1,0 +1,136 @@
+// What HTTP/2 servers and clients share: the nghttp2 session, its output, flow control tied to body pipes.
+//
+// nghttp2 never buffers bodies: DATA goes from the pipe straight into the flush buffer (NO_COPY), and the peer's window
+// opens only when the pipe's reader took the bytes. No call into nghttp2's send or receive from within its callbacks.
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+
+#include <memory>
+
+#include "http/codec.h"
+
+namespace meridian {
+
+class H2Session;
+
+// One stream of either side. Owned by the session from creation to on_stream_close.
+class H2Stream : public BodyPipe::Reader, public BodyPipe::Writer {
+ public:
+  explicit H2Stream(H2Session& session) : session_(session) {}
+  virtual ~H2Stream() = default;
+  int32_t id = 0;
+
+ protected:
+  friend class H2Session;
+  void OnBodyReadable() final;
+  void OnBodyConsumed(size_t bytes) final;
+  // Takes one decoded field; false: above the limits.
+  bool CountField(size_t name, size_t value, const MessageLimits& limits);
+  void AttachOut(BodyPipe* pipe);
+  void AttachIn(BodyPipe* pipe);
+  // Lets go of both pipes and gives the unread bytes back to the connection's window.
+  void ReleasePipes();
+
+  H2Session& session_;
+  BodyPipe* out_ = nullptr;  // what we send
+  BodyPipe* in_ = nullptr;   // what we receive
+  HeaderBlock headers_;
+  uint32_t header_bytes_ = 0;
+  bool deferred_ = false;  // nghttp2 waits for OnBodyReadable
+  bool out_ended_ = false;  // our END_STREAM was written
+  bool in_ended_ = false;   // the peer's END_STREAM came
+
+ private:
+  H2Stream* prev_ = nullptr;
+  H2Stream* next_ = nullptr;
+};
+
+class H2Session {
+ public:
+  static constexpr uint32_t kMaxFrame = 16 * 1024;
+
+  H2Session(CodecHost& host, const MessageLimits& limits);
+  virtual ~H2Session();
+
+  void Feed(Block* block, std::span<const uint8_t> bytes);
+  void Drain(OutBuffer& out);
+  const Error& session_error() const { return error_; }
+  // Nothing will be read or written any more.
+  bool over() const;
+  size_t active() const { return active_; }
+
+ protected:
+  friend class H2Stream;
+  // Called once by the constructor of the side.
+  void Start(bool server, uint32_t stream_window, uint32_t connection_window);
+  // New streams are linked and found by nghttp2's user data.
+  void Adopt(H2Stream* stream, int32_t id);
+  H2Stream* Find(int32_t id) const {
+    return static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(session_, id));
+  }
+  // Ends the connection: GOAWAY with this code, then close.
+  void Terminate(uint32_t code, const Error& error);
+  void ResetStream(int32_t id, uint32_t code);
+  nghttp2_data_provider DataProvider(H2Stream* stream);
+  template <typename F>
+  void ForEachStream(F f) {
+    for (H2Stream* s = streams_; s;) {
+      H2Stream* next = s->next_;
+      f(s);
+      s = next;
+    }
+  }
+  void DropAllStreams();
+
+  // ---- for the sides. Return 0 or an NGHTTP2_ERR code.
+  virtual int OnBeginHeaders(const nghttp2_frame& frame) = 0;
+  virtual int OnHeader(H2Stream* stream, const nghttp2_frame& frame, std::string_view name, std::string_view value) = 0;
+  virtual int OnHeadersDone(H2Stream* stream, const nghttp2_frame& frame) = 0;
+  virtual void OnInEnd(H2Stream* stream) = 0;
+  virtual void OnOutEnd(H2Stream*) {}
+  virtual void OnHeadersSent(H2Stream*) {}
+  virtual void OnStreamClosed(H2Stream* stream, uint32_t code) = 0;
+  virtual void OnFrame(const nghttp2_frame&) {}
+
+  CodecHost& host_;
+  const MessageLimits& limits_;
+  nghttp2_session* session_ = nullptr;
+  Error error_;
+
+ private:
+  static const nghttp2_session_callbacks* Callbacks();
+  static ssize_t ReadBody(nghttp2_session*, int32_t id, uint8_t*, size_t length, uint32_t* flags,
+                          nghttp2_data_source* source, void* self);
+  int SendData(H2Stream* stream, const uint8_t* frame_header, size_t length, size_t padding);
+  void Unlink(H2Stream* stream);
+  void CloseUnsent(int32_t id);
+
+  H2Stream* streams_ = nullptr;
+  size_t active_ = 0;
+  Block* feed_block_ = nullptr;
+  OutBuffer* out_ = nullptr;  // during Drain
+  const uint8_t* rest_ = nullptr;  // of a chunk from nghttp2 that did not fit
+  size_t rest_size_ = 0;
+};
+
+// Header lists for nghttp2, built in a per-thread area; valid until the next Begin.
+class H2HeaderList {
+ public:
+  static H2HeaderList& Local();
+  void Begin() { size_ = 0; }
+  void Add(std::string_view name, std::string_view value, uint8_t flags = NGHTTP2_NV_FLAG_NONE);
+  void AddAll(const HeaderBlock& headers);
+  const nghttp2_nv* data() const { return list_; }
+  size_t size() const { return size_; }
+
+ private:
+  static constexpr size_t kMost = 160;
+  nghttp2_nv list_[kMost];
+  size_t size_ = 0;
+};
+
+// Three digits, static storage.
+std::string_view StatusText(int status);
+
+}  // namespace meridian

@@ -1,0 +1,159 @@
+#include "http/header_rules.h"
+
+#include <array>
+
+namespace meridian {
+namespace {
+
+constexpr char ToLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+
+constexpr std::array<bool, 256> MakeTokenTable() {
+  std::array<bool, 256> table{};
+  for (char c = '0'; c <= '9'; ++c) table[static_cast<size_t>(c)] = true;
+  for (char c = 'a'; c <= 'z'; ++c) table[static_cast<size_t>(c)] = true;
+  for (char c = 'A'; c <= 'Z'; ++c) table[static_cast<size_t>(c)] = true;
+  for (char c : {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
+    table[static_cast<size_t>(c)] = true;
+  }
+  return table;
+}
+constexpr auto kToken = MakeTokenTable();
+
+void RemoveNamedByConnection(HeaderBlock& headers) {
+  // Values first: removing shifts the array.
+  constexpr size_t kMost = 32;
+  std::array<std::string_view, kMost> names;
+  size_t count = 0;
+  for (const Header& h : headers) {
+    if (h.id != HeaderId::kConnection) continue;
+    ForEachElement(h.value, [&](std::string_view name) {
+      if (count < kMost && !EqualsIgnoreCase(name, "close") && !EqualsIgnoreCase(name, "keep-alive")) names[count++] = name;
+    });
+  }
+  for (size_t i = 0; i < count; ++i) {
+    headers.RemoveNamed(LowerCopy(*headers.arena(), names[i]));
+  }
+}
+
+}  // namespace
+
+void RemoveHopByHop(HeaderBlock& headers) {
+  bool any = false;
+  bool te_trailers = false;
+  for (const Header& h : headers) {
+    switch (h.id) {
+      case HeaderId::kTe:
+        ForEachElement(h.value, [&](std::string_view v) { te_trailers |= EqualsIgnoreCase(v, "trailers"); });
+        any = true;
+        break;
+      case HeaderId::kConnection:
+      case HeaderId::kKeepAlive:
+      case HeaderId::kProxyConnection:
+      case HeaderId::kTransferEncoding:
+      case HeaderId::kUpgrade:
+        any = true;
+        break;
+      default:
+        break;
+    }
+  }
+  if (!any) return;
+  RemoveNamedByConnection(headers);
+  for (HeaderId id : {HeaderId::kConnection, HeaderId::kKeepAlive, HeaderId::kProxyConnection, HeaderId::kTe,
+                      HeaderId::kTransferEncoding, HeaderId::kUpgrade}) {
+    headers.Remove(id);
+  }
+  if (te_trailers) headers.Add("te", "trailers", HeaderId::kTe);
+}
+
+bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (ToLower(a[i]) != ToLower(b[i])) return false;
+  }
+  return true;
+}
+
+bool IsToken(std::string_view text) {
+  for (char c : text) {
+    if (!kToken[static_cast<unsigned char>(c)]) return false;
+  }
+  return !text.empty();
+}
+
+bool IsAuthority(std::string_view text) {
+  if (text.empty() || text.size() > 512) return false;
+  std::string_view rest = text;
+  if (rest.front() == '[') {
+    const size_t close = rest.find(']');
+    if (close == std::string_view::npos || close < 3) return false;
+    for (char c : rest.substr(1, close - 1)) {
+      const char l = ToLower(c);
+      if (!((l >= '0' && l <= '9') || (l >= 'a' && l <= 'f') || l == ':' || l == '.')) return false;
+    }
+    rest.remove_prefix(close + 1);
+  } else {
+    const size_t end = rest.find(':');
+    const std::string_view host = rest.substr(0, end);
+    if (host.empty()) return false;
+    for (char c : host) {
+      const char l = ToLower(c);
+      const bool plain = (l >= '0' && l <= '9') || (l >= 'a' && l <= 'z') || l == '-' || l == '.' || l == '_' || l == '~' ||
+                         l == '%' || l == '!' || l == '$' || l == '&' || l == '\'' || l == '(' || l == ')' || l == '*' ||
+                         l == '+' || l == ';' || l == '=';
+      if (!plain) return false;
+    }
+    rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end);
+  }
+  if (rest.empty()) return true;
+  if (rest.front() != ':' || rest.size() > 6) return false;
+  rest.remove_prefix(1);
+  unsigned port = 0;
+  for (char c : rest) {
+    if (c < '0' || c > '9') return false;
+    port = port * 10 + static_cast<unsigned>(c - '0');
+  }
+  return port <= 65535;  // an empty port is allowed (RFC 3986 §3.2.3)
+}
+
+std::string_view LowerCopy(Arena& arena, std::string_view text) {
+  bool upper = false;
+  for (char c : text) upper |= c >= 'A' && c <= 'Z';
+  if (!upper) return text;
+  char* p = static_cast<char*>(arena.Allocate(text.size(), 1));
+  for (size_t i = 0; i < text.size(); ++i) p[i] = ToLower(text[i]);
+  return {p, text.size()};
+}
+
+int64_t ParseContentLength(std::string_view text) {
+  if (text.empty() || text.size() > 18) return kUnknownLength;
+  int64_t value = 0;
+  for (char c : text) {
+    if (c < '0' || c > '9') return kUnknownLength;
+    value = value * 10 + (c - '0');
+  }
+  return value;
+}
+
+bool IsForbiddenTrailer(HeaderId id) {
+  switch (id) {
+    case HeaderId::kContentLength:
+    case HeaderId::kTransferEncoding:
+    case HeaderId::kHost:
+    case HeaderId::kTrailer:
+    case HeaderId::kConnection:
+    case HeaderId::kTe:
+    case HeaderId::kUpgrade:
+    case HeaderId::kKeepAlive:
+    case HeaderId::kProxyConnection:
+    case HeaderId::kAuthorization:
+    case HeaderId::kCookie:
+    case HeaderId::kContentType:
+    case HeaderId::kExpect:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace meridian

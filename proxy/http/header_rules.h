@@ -1,0 +1,40 @@
+// Rules for header fields that both directions and both versions share. Pure.
+#pragma once
+
+#include <string_view>
+
+#include "meridian/message.h"
+
+namespace meridian {
+
+// Removes what belongs to one connection only: Connection and every field it names (RFC 9110 §7.6.1), Keep-Alive,
+// Proxy-Connection, TE (except `trailers`), Transfer-Encoding, Upgrade.
+void RemoveHopByHop(HeaderBlock& headers);
+
+// Calls f for each comma-separated element, trimmed, of every field with this id.
+template <typename F>
+void ForEachElement(std::string_view list, F f) {
+  while (!list.empty()) {
+    const size_t comma = list.find(',');
+    std::string_view item = list.substr(0, comma);
+    while (!item.empty() && (item.front() == ' ' || item.front() == '\t')) item.remove_prefix(1);
+    while (!item.empty() && (item.back() == ' ' || item.back() == '\t')) item.remove_suffix(1);
+    if (!item.empty()) f(item);
+    if (comma == std::string_view::npos) break;
+    list.remove_prefix(comma + 1);
+  }
+}
+
+bool EqualsIgnoreCase(std::string_view a, std::string_view b);
+// RFC 9110 §5.6.2, not empty.
+bool IsToken(std::string_view text);
+// host[:port] with nothing that could be read two ways: no user info, slash, space, control; brackets only around an IPv6 literal.
+bool IsAuthority(std::string_view text);
+// Lower-cases ASCII into the arena (in place view if already lower).
+std::string_view LowerCopy(Arena& arena, std::string_view text);
+// Non-negative decimal without sign, at most 2^62; kUnknownLength when it is not.
+int64_t ParseContentLength(std::string_view text);
+// Fields that may not come as trailers (RFC 9110 §6.5.1): framing, routing, authentication.
+bool IsForbiddenTrailer(HeaderId id);
+
+}  // namespace meridian

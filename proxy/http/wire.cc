@@ -1,0 +1,153 @@
+#include "http/wire.h"
+
+namespace meridian {
+namespace {
+
+constexpr Error kPeerClosed{ErrorCode::kClosedEarly, Fault::kOrigin, Retry::kIfIdempotent, "connection closed"};
+constexpr Error kReadFailed{ErrorCode::kReset, Fault::kOrigin, Retry::kIfIdempotent, "connection reset"};
+constexpr Error kDone{};
+
+// A read wants at least this much room, so that bodies come in few calls.
+constexpr uint32_t kReadRoom = 16 * 1024;
+
+OutBuffer& LocalOut() {
+  static thread_local OutBuffer out;
+  return out;
+}
+
+}  // namespace
+
+Wire::Wire(Loop& loop, WireOwner& owner, bool linger)
+    : loop_(loop),
+      owner_(owner),
+      linger_(linger),
+      read_hook_(loop, Bind<&Wire::ReadSome>(this)),
+      flush_hook_(loop, Bind<&Wire::Flush>(this)),
+      linger_timer_(loop, Bind<&Wire::OnLingerEnd>(this)),
+      last_progress_(loop.Now()) {}
+
+Wire::~Wire() = default;
+
+void Wire::OnTransportReady() {
+  ready_ = true;
+  last_progress_ = loop_.Now();
+  owner_.OnWireReady();
+}
+
+void Wire::OnTransportError(const Error& error) { Close(error, false); }
+
+void Wire::WantWrite() {
+  if (!closed_) flush_hook_.AtTurnEnd();
+}
+
+void Wire::ResumeRead() {
+  if (!closed_ && (readable_ || eof_)) read_hook_.NextTurn();
+}
+
+void Wire::OnTransportReadable() {
+  readable_ = true;
+  if (!read_hook_.queued()) ReadSome();
+}
+
+void Wire::OnTransportWritable() {
+  last_progress_ = loop_.Now();
+  Flush();
+}
+
+void Wire::ReadSome() {
+  if (closed_ || !codec_) return;
+  size_t fed = 0;
+  for (int i = 0; readable_ && !closed_; ++i) {
+    if (!lingering_ && codec_->paused()) break;
+    if (i == kReadsPerTurn) {
+      read_hook_.NextTurn();
+      break;
+    }
+    Block* block = BlockPool::Local().ReadBlock(kReadRoom);
+    const BlockRef hold(block);
+    uint8_t* into = block->data() + block->used;
+    const ReadResult result = transport_->Read(into, block->room());
+    if (result.state != ReadState::kMore) readable_ = false;
+    if (result.bytes > 0) {
+      bytes_read_ += result.bytes;
+      fed += result.bytes;
+      block->used += static_cast<uint32_t>(result.bytes);
+      if (!lingering_) codec_->OnBytes(block, {into, result.bytes});
+    }
+    if (closed_) return;
+    if (result.state == ReadState::kFailed) return Close(kReadFailed, false);
+    if (result.state == ReadState::kEof) eof_ = true;
+    if (codec_->error()) break;
+  }
+  if (fed > 0 && !lingering_) owner_.OnWireActivity(fed);
+  if (closed_) return;
+  if (lingering_) {
+    if (eof_) Close(kDone, false);
+    return;
+  }
+  if (eof_ && !codec_->paused()) {
+    eof_ = false;
+    peer_gone_ = true;
+    codec_->OnEof();
+    // Anything still to be said is said; a peer that half-closed may still listen.
+    flush_hook_.AtTurnEnd();
+  }
+  Settle();
+}
+
+void Wire::Flush() {
+  if (closed_ || !ready_ || !codec_ || lingering_) return;
+  OutBuffer& out = LocalOut();
+  while (!transport_->blocked()) {
+    out.Clear();
+    codec_->Produce(out);
+    if (closed_) return;
+    if (out.size() == 0) break;
+    bytes_written_ += out.size();
+    last_progress_ = loop_.Now();
+    if (!transport_->Write(out.bytes())) return Close(kReadFailed, false);
+    if (out.room() > OutBuffer::kSize / 2) break;  // it had no more to say
+  }
+  owner_.OnWireFlushed();
+  Settle();
+}
+
+void Wire::Settle() {
+  if (closed_ || lingering_) return;
+  if (codec_->error()) {
+    if (codec_->cut()) return Close(codec_->error(), true);
+    if (flush_hook_.queued() || transport_->blocked()) return;  // the farewell first
+    StartLinger();
+    return;
+  }
+  if (codec_->finished() && !transport_->blocked()) StartLinger();
+}
+
+void Wire::StartLinger() {
+  const Error error = codec_->error();
+  if (!linger_) return Close(error ? error : kPeerClosed, false);
+  lingering_ = true;
+  transport_->ShutdownWrite();
+  linger_timer_.Arm(kLinger);
+  codec_->OnClosed(error ? error : kPeerClosed);
+  if (peer_gone_) return Close(kDone, false);
+  if (readable_) read_hook_.NextTurn();
+}
+
+void Wire::OnLingerEnd() { Close(kDone, false); }
+
+void Wire::Close(const Error& error, bool reset) {
+  if (closed_) return;
+  closed_ = true;
+  read_hook_.Cancel();
+  flush_hook_.Cancel();
+  linger_timer_.Cancel();
+  if (transport_) {
+    if (reset) transport_->Abort();
+    loop_.Retire(std::move(transport_));
+  }
+  if (codec_ && !lingering_) codec_->OnClosed(error);
+  owner_.OnWireClosed(error);
+}
+
+}  // namespace meridian

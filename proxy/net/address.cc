@@ -1,0 +1,78 @@
+#include "net/address.h"
+
+#include <arpa/inet.h>
+
+#include <charconv>
+#include <cstring>
+
+namespace meridian {
+
+SockAddr ToSockAddr(const Endpoint& endpoint) {
+  SockAddr out;
+  if (endpoint.v6) {
+    auto* a = reinterpret_cast<sockaddr_in6*>(&out.storage);
+    a->sin6_family = AF_INET6;
+    a->sin6_port = htons(endpoint.port);
+    std::memcpy(&a->sin6_addr, endpoint.ip.data(), 16);
+    out.size = sizeof *a;
+  } else {
+    auto* a = reinterpret_cast<sockaddr_in*>(&out.storage);
+    a->sin_family = AF_INET;
+    a->sin_port = htons(endpoint.port);
+    std::memcpy(&a->sin_addr, endpoint.ip.data(), 4);
+    out.size = sizeof *a;
+  }
+  return out;
+}
+
+Endpoint FromSockAddr(const sockaddr* address) {
+  Endpoint out;
+  if (address->sa_family == AF_INET6) {
+    const auto* a = reinterpret_cast<const sockaddr_in6*>(address);
+    out.v6 = true;
+    out.port = ntohs(a->sin6_port);
+    std::memcpy(out.ip.data(), &a->sin6_addr, 16);
+  } else if (address->sa_family == AF_INET) {
+    const auto* a = reinterpret_cast<const sockaddr_in*>(address);
+    out.port = ntohs(a->sin_port);
+    std::memcpy(out.ip.data(), &a->sin_addr, 4);
+  }
+  return out;
+}
+
+std::optional<Endpoint> ParseIpLiteral(std::string_view text, uint16_t port) {
+  Endpoint out;
+  out.port = port;
+  const std::string copy(text);
+  if (inet_pton(AF_INET, copy.c_str(), out.ip.data()) == 1) return out;
+  out.v6 = true;
+  if (inet_pton(AF_INET6, copy.c_str(), out.ip.data()) == 1) return out;
+  return std::nullopt;
+}
+
+std::optional<Endpoint> ParseHostPort(std::string_view text) {
+  const size_t colon = text.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = text.substr(0, colon);
+  const std::string_view digits = text.substr(colon + 1);
+  uint16_t port = 0;
+  const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
+  if (ec != std::errc() || end != digits.data() + digits.size() || digits.empty()) return std::nullopt;
+  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  if (host.empty()) host = "0.0.0.0";
+  if (host == "localhost") host = "127.0.0.1";
+  return ParseIpLiteral(host, port);
+}
+
+std::string IpText(const Endpoint& endpoint) {
+  char buffer[INET6_ADDRSTRLEN] = {};
+  inet_ntop(endpoint.v6 ? AF_INET6 : AF_INET, endpoint.ip.data(), buffer, sizeof buffer);
+  return buffer;
+}
+
+std::string EndpointText(const Endpoint& endpoint) {
+  const std::string ip = IpText(endpoint);
+  return (endpoint.v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(endpoint.port);
+}
+
+}  // namespace meridian

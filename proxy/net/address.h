@@ -1,0 +1,30 @@
+// Socket addresses: text ↔ Endpoint ↔ sockaddr. Pure conversions, any thread.
+#pragma once
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "policy/model.h"
+
+namespace meridian {
+
+struct SockAddr {
+  sockaddr_storage storage{};
+  socklen_t size = 0;
+  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+
+SockAddr ToSockAddr(const Endpoint& endpoint);
+Endpoint FromSockAddr(const sockaddr* address);
+// "192.0.2.1" or "2001:db8::1" without brackets; nullopt for names.
+std::optional<Endpoint> ParseIpLiteral(std::string_view text, uint16_t port);
+// "127.0.0.1:80", "[::1]:80", "localhost:80" (→ 127.0.0.1), ":80" (→ any, v4).
+std::optional<Endpoint> ParseHostPort(std::string_view text);
+std::string IpText(const Endpoint& endpoint);        // without the port
+std::string EndpointText(const Endpoint& endpoint);  // "127.0.0.1:80", "[::1]:80"
+
+}  // namespace meridian

@@ -1,0 +1,53 @@
+// The part that TCP and TLS transports share: a descriptor, its watch, and bytes the kernel did not take yet.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "event/loop.h"
+#include "meridian/error.h"
+#include "net/address.h"
+
+namespace meridian {
+
+class TcpSocket {
+ public:
+  enum class Received : uint8_t { kBytes, kAgain, kEof, kFailed };
+
+  TcpSocket(Loop& loop, int fd, bool connecting, Callback readable, Callback writable);
+  ~TcpSocket();
+  TcpSocket(const TcpSocket&) = delete;
+  TcpSocket& operator=(const TcpSocket&) = delete;
+
+  int fd() const { return fd_; }
+  // True once; settles a pending connect. *error is set if it failed.
+  bool FinishConnect(Error* error);
+  bool connecting() const { return connecting_; }
+
+  Received Receive(uint8_t* into, size_t capacity, size_t* bytes);
+  // Sends now what the kernel takes and keeps the rest. False: the connection is dead.
+  bool Send(std::span<const uint8_t> bytes);
+  // Tries to send what was kept. False: dead.
+  bool Flush();
+  bool blocked() const { return kept_at_ < kept_.size(); }
+  // FIN once nothing is kept.
+  void ShutdownWrite();
+  void AbortOnClose() { abort_ = true; }
+
+ private:
+  bool SendAll(std::span<const uint8_t> bytes, size_t* sent);
+  int fd_;
+  bool connecting_;
+  bool abort_ = false;
+  bool shutdown_wanted_ = false;
+  std::vector<uint8_t> kept_;
+  size_t kept_at_ = 0;
+  Watch watch_;
+};
+
+// A non-blocking socket with a connect under way to `to`; −1 and *error when it failed at once.
+int StartConnect(const Endpoint& to, Error* error);
+void SetNoDelay(int fd);
+
+}  // namespace meridian

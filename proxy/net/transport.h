@@ -1,0 +1,66 @@
+// A byte stream to a peer: TCP, or TLS over it. Non-blocking; one thread.
+//
+// Output: Write takes everything it is given; what the kernel does not take at once is kept, `blocked()` turns true and
+// the sink hears OnTransportWritable when it is gone. The writer must not write while blocked, which bounds memory to one flush.
+// Input: edge-triggered. After OnTransportReadable read until kDrained, or remember to continue.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "event/loop.h"
+#include "meridian/error.h"
+#include "net/buffer.h"
+#include "net/tls_context.h"
+#include "policy/model.h"
+
+namespace meridian {
+
+class TransportSink {
+ public:
+  virtual void OnTransportReady() = 0;     // connected and, with TLS, handshaken
+  virtual void OnTransportReadable() = 0;  // only after ready
+  virtual void OnTransportWritable() = 0;  // what was kept is gone
+  virtual void OnTransportError(const Error& error) = 0;  // connect, handshake or send failed; terminal
+  // A sink may destroy its transport only by Loop::Retire while one of these calls is on the stack.
+
+ protected:
+  ~TransportSink() = default;
+};
+
+enum class ReadState : uint8_t { kDrained, kMore, kEof, kFailed };
+struct ReadResult {
+  size_t bytes = 0;  // may be > 0 together with kEof
+  ReadState state = ReadState::kDrained;
+};
+
+enum class Alpn : uint8_t { kNone, kHttp11, kH2 };
+
+class Transport : public Disposable {
+ public:
+  virtual ReadResult Read(uint8_t* into, size_t capacity) = 0;
+  // REQUIRES: !blocked(). False: the connection is dead (the sink is not called for it).
+  virtual bool Write(std::span<const uint8_t> bytes) = 0;
+  virtual bool blocked() const = 0;
+  // Sends close_notify and FIN after what is kept; reading goes on.
+  virtual void ShutdownWrite() = 0;
+  virtual Alpn alpn() const { return Alpn::kNone; }
+  virtual std::string_view server_name() const { return {}; }
+  virtual bool tls() const { return false; }
+  virtual int fd() const = 0;
+  // Destruction after this sends RST instead of FIN: what was cut looks cut.
+  virtual void Abort() = 0;
+};
+
+// All factories: nothing is called back before they return. The descriptor belongs to the transport.
+std::unique_ptr<Transport> AcceptTcp(Loop& loop, int fd, TransportSink& sink);
+std::unique_ptr<Transport> AcceptTls(Loop& loop, int fd, TlsServerContext& context, TransportSink& sink);
+// Null and *error when the socket cannot even be made (descriptors).
+std::unique_ptr<Transport> ConnectTcp(Loop& loop, const Endpoint& to, TransportSink& sink, Error* error);
+std::unique_ptr<Transport> ConnectTls(Loop& loop, const Endpoint& to, TlsClientContext& context,
+                                      const std::string& server_name, TransportSink& sink, Error* error);
+
+}  // namespace meridian

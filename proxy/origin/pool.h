@@ -1,0 +1,100 @@
+// One worker's connections to one origin: kept, shared among requests, bounded.
+//
+// HTTP/1.1 connections serve one request at a time and are reused last-in first-out, so that the surplus grows idle and is
+// closed; HTTP/2 connections are filled before another is opened. A request that finds no room waits, at most `max_pending` of them.
+// One thread. The pool outlives its requests.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "http/codec.h"
+#include "http/wire.h"
+#include "policy/model.h"
+
+namespace meridian {
+
+class OriginPool;
+
+// Filled by the pool for the statistics of its owner.
+struct PoolCounters {
+  uint64_t opened = 0;
+  uint64_t closed = 0;
+  uint64_t reused = 0;
+};
+
+// A request that waits for a connection. Cancelled by destruction.
+class PoolRequest {
+ public:
+  virtual ~PoolRequest() { Leave(); }
+  // The codec has room: Start exactly one stream before returning.
+  virtual void OnPoolReady(ClientCodec& codec) = 0;
+  virtual void OnPoolFailed(const Error& error) = 0;
+
+ protected:
+  void Leave();
+
+ private:
+  friend class OriginPool;
+  OriginPool* pool_ = nullptr;
+  PoolRequest* prev_ = nullptr;
+  PoolRequest* next_ = nullptr;
+};
+
+class OriginPool {
+ public:
+  struct Options {
+    OriginModel origin;
+    PoolModel limits;
+    Duration connect_timeout = 1s;
+    TlsClientContext* tls = nullptr;  // REQUIRED for https and h2
+    std::string server_name;          // SNI and the name to verify
+    PoolCounters* counters = nullptr;
+  };
+
+  OriginPool(Loop& loop, Options options);
+  ~OriginPool();
+  OriginPool(const OriginPool&) = delete;
+  OriginPool& operator=(const OriginPool&) = delete;
+
+  // A connection with room right now, or null. The caller starts exactly one stream on it.
+  ClientCodec* TryTake();
+  // Queues the request and connects where needed. Never calls back before it returns, except that *error is set (and nothing
+  // queued) when it fails at once. `endpoints` may be empty.
+  bool Wait(PoolRequest& request, std::span<const Endpoint> endpoints, Error* error);
+  // Closes everything that is idle now and, later, whatever becomes idle.
+  void Drain();
+  size_t connections() const { return connections_.size(); }
+
+ private:
+  friend class PoolRequest;
+  class Connection;
+  bool NeedsConnection(size_t waiting) const;
+  bool Connect(Error* error);
+  void OnReady(Connection* connection);
+  void OnRoom(Connection* connection);
+  void OnGone(Connection* connection, const Error& error, bool was_ready);
+  void ServeWaiters(Connection* connection);
+  void FailFirst(const Error& error);
+  void Unlink(PoolRequest* request);
+  void Sweep();
+
+  Loop& loop_;
+  Options options_;
+  MessageLimits message_limits_;
+  const bool http2_;
+  std::vector<std::unique_ptr<Connection>> connections_;
+  std::vector<Connection*> idle_;  // HTTP/1.1: a stack; HTTP/2: those with room
+  PoolRequest* first_ = nullptr;
+  PoolRequest* last_ = nullptr;
+  size_t waiting_ = 0;
+  size_t connecting_ = 0;
+  std::vector<Endpoint> endpoints_;  // of the last Wait
+  uint32_t next_endpoint_ = 0;
+  bool draining_ = false;
+  Timer sweep_timer_;
+};
+
+}  // namespace meridian

@@ -1,0 +1,137 @@
+// The wanted world: what the operator wrote, checked, with names turned into indexes.
+//
+// Immutable once built; shared by every thread through the Snapshot. Times are Durations, shares are fractions in
+// [0,1], weights are integers in [0, 1 000 000]. Limits on counts keep indexes small: see kMax….
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "meridian/filter.h"
+#include "meridian/status_set.h"
+#include "meridian/time.h"
+
+namespace meridian {
+
+inline constexpr size_t kMaxRegions = 64;
+inline constexpr size_t kMaxServices = 1024;
+inline constexpr size_t kMaxRoutes = 4096;
+inline constexpr size_t kMaxOriginsPerRegion = 32;
+inline constexpr uint32_t kMaxWeight = 1'000'000;
+
+struct Location {
+  double latitude = 0;   // degrees, −90…90
+  double longitude = 0;  // degrees, −180…180
+};
+
+struct RegionModel {
+  std::string name;
+  std::optional<Location> location;
+  double dial = 1.0;  // configured share of the traffic that would go here
+};
+
+// A numeric address; the resolver produces them, pools connect to them.
+struct Endpoint {
+  std::array<uint8_t, 16> ip{};  // v4 in the first four bytes
+  bool v6 = false;
+  uint16_t port = 0;  // host byte order
+  bool operator==(const Endpoint&) const = default;
+};
+
+enum class OriginProtocol : uint8_t { kHttp, kHttps, kH2c, kH2 };  // as the URL scheme says
+constexpr bool UsesTls(OriginProtocol p) { return p == OriginProtocol::kHttps || p == OriginProtocol::kH2; }
+constexpr bool UsesHttp2(OriginProtocol p) { return p == OriginProtocol::kH2c || p == OriginProtocol::kH2; }
+
+struct OriginModel {
+  std::string url;  // as written: the origin's identity in logs, metrics and admin
+  OriginProtocol protocol = OriginProtocol::kHttp;
+  std::string host;  // name or literal, without brackets
+  uint16_t port = 0;
+  std::string authority;  // host[:port], sent to probes
+};
+
+struct OriginTls {
+  std::string ca_file;      // PEM; empty: the system's store
+  std::string server_name;  // SNI and name to verify; empty: the origin's host
+  bool verify = true;
+};
+
+struct HealthModel {
+  bool enabled = false;  // on when the `health` key is present
+  std::string path = "/";
+  std::string host;  // Host of probes; empty: the origin's authority
+  Duration interval = 1s;
+  Duration timeout = 800ms;
+  Duration recheck = 250ms;  // instead of interval while the last probe contradicts the state
+  int fall = 3;
+  int rise = 2;
+  StatusSet expect = StatusSet().Add(200, 399);
+};
+
+struct FailoverModel {
+  StatusSet statuses = StatusSet().Add(500).Add(502, 504);
+  int attempts = 3;  // most attempts per request, 1…8
+  // To the response head, while another region is left and the request is replayable. Zero: automatic, see
+  // latency_window.h.
+  Duration attempt_timeout = 0s;
+  Duration ramp = 60s;  // from half-open back to the full share
+};
+
+struct TimeoutModel {
+  Duration connect = 1s;   // TCP, and TLS after it, each
+  Duration request = 15s;  // from the request's head to the response's head, over all attempts
+  Duration idle = 30s;     // a body or an idle stream without progress
+};
+
+struct PoolModel {
+  uint32_t max_connections = 512;  // per worker and origin
+  uint32_t max_streams = 100;      // per HTTP/2 connection, lowered by the peer's SETTINGS
+  uint32_t max_pending = 4096;     // requests that wait for a connection, per worker and origin
+  Duration idle_timeout = 60s;
+};
+
+struct ServiceRegionModel {
+  uint16_t region = 0;  // index into Model::regions
+  std::vector<OriginModel> origins;
+};
+
+struct ServiceModel {
+  std::string name;
+  std::vector<ServiceRegionModel> regions;  // in the order of the file
+  HealthModel health;
+  FailoverModel failover;
+  TimeoutModel timeouts;
+  PoolModel pool;
+  OriginTls tls;
+};
+
+enum class Steer : uint8_t { kNearest, kOrdered };
+
+struct ArmModel {
+  uint16_t service = 0;  // index into Model::services
+  uint32_t weight = 1;   // configured; the live one is in Snapshot::routes
+};
+
+struct RouteModel {
+  std::string name;
+  std::string host;  // lower case; empty: any; "*.example" : any label below
+  std::string path;  // empty: any
+  bool path_exact = false;
+  std::vector<ArmModel> split;  // at least one
+  Steer steer = Steer::kNearest;
+  std::vector<std::shared_ptr<const Filter>> filters;  // in order; built with the model
+};
+
+struct Model {
+  std::string edge_name;
+  std::optional<Location> edge_location;
+  std::vector<RegionModel> regions;
+  std::vector<ServiceModel> services;
+  std::vector<RouteModel> routes;  // in the order of the file
+};
+
+}  // namespace meridian

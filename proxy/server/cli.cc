@@ -1,0 +1,98 @@
+#include "server/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "control/config.h"
+#include "server/demo.h"
+#include "server/server.h"
+#include "telemetry/version.h"
+
+namespace meridian {
+namespace {
+
+constexpr int kOk = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+void PrintProblems(const std::vector<ConfigProblem>& problems) {
+  for (const ConfigProblem& p : problems) std::cerr << FormatProblem(p);
+  std::cerr << problems.size() << (problems.size() == 1 ? " error\n" : " errors\n");
+}
+
+int Validate(const std::vector<std::string>& files, bool json) {
+  std::vector<ConfigProblem> all;
+  for (const std::string& file : files) {
+    const ConfigResult result = LoadConfig(file);
+    all.insert(all.end(), result.problems.begin(), result.problems.end());
+    if (!json && result.config) std::cout << file << ": ok\n";
+  }
+  if (json) {
+    std::cout << ProblemsToJson(all) << "\n";
+  } else if (!all.empty()) {
+    PrintProblems(all);
+  }
+  return all.empty() ? kOk : kFailed;
+}
+
+int RunProxy(const std::string& file) {
+  ConfigResult result = LoadConfig(file);
+  if (!result.config) {
+    PrintProblems(result.problems);
+    return kFailed;
+  }
+  Server::BlockSignals();
+  std::string error;
+  auto server = Server::Make(std::move(*result.config), &error);
+  if (!server) {
+    std::cerr << "meridian: " << error << "\n";
+    return kFailed;
+  }
+  server->Run();
+  return kOk;
+}
+
+}  // namespace
+
+int RunCli(int argc, char** argv) {
+  CLI::App app{"Meridian: one entry point that sends each request to the nearest healthy region"};
+  app.name("meridian");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", std::string("meridian ") + kVersion);
+
+  std::string config_file;
+  auto* run = app.add_subcommand("run", "Serve traffic. TERM drains, QUIT stops, USR1 reopens the access log");
+  run->add_option("-c,--config", config_file, "Configuration file")->required();
+
+  std::vector<std::string> files;
+  std::string format = "text";
+  auto* validate = app.add_subcommand("validate", "Check configuration files and list all errors");
+  validate->add_option("files", files, "Configuration files")->required();
+  validate->add_option("--format", format, "text or json")->check(CLI::IsMember({"text", "json"}));
+
+  DemoOptions demo_options;
+  auto* demo = app.add_subcommand("demo", "Three regions, load and a live table in one process");
+  demo->add_option("--scenario", demo_options.scenario, "failover, canary or drain: exits 1 if a request failed")
+      ->check(CLI::IsMember({"failover", "canary", "drain"}));
+  demo->add_option("--rate", demo_options.rate, "Requests per second of the built-in load")->check(CLI::Range(1, 5000));
+
+  auto* version = app.add_subcommand("version", "Print the version");
+  auto* help = app.add_subcommand("help", "Print this help");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    // CLI11 has a code of its own for each kind of mistake; users know 0 and 2.
+    return app.exit(e) == 0 ? kOk : kUsage;
+  }
+  if (*run) return RunProxy(config_file);
+  if (*validate) return Validate(files, format == "json");
+  if (*demo) return RunDemo(demo_options);
+  if (*version) std::cout << "meridian " << kVersion << "\n";
+  if (*help) std::cout << app.help();
+  return kOk;
+}
+
+}  // namespace meridian

@@ -1,0 +1,162 @@
+#include "server/worker.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "stream/exchange.h"
+
+namespace meridian {
+namespace {
+
+// Between the notice that no new requests are wanted and the last word: a round trip or two of a far client.
+constexpr Duration kGoawayPause = 250ms;
+
+}  // namespace
+
+class Worker::Door final : private ListenerSink {
+ public:
+  Door(Worker& worker, const WorkerListener& socket)
+      : worker_(worker), socket_(socket), listener_(worker.loop_, socket.fd, Self()) {}
+
+ private:
+  ListenerSink& Self() { return *this; }
+  void OnAccept(int fd, const Endpoint& peer) override { worker_.Accept(fd, peer, socket_); }
+  void OnAcceptPaused() override { worker_.context_->stats().accept_paused.Add(); }
+  Worker& worker_;
+  const WorkerListener socket_;
+  Listener listener_;
+};
+
+Worker::Worker(std::vector<WorkerListener> listeners, std::shared_ptr<const Snapshot> first,
+               const OriginTlsContexts& tls, const ClientSettings& settings, OutcomeSink& outcomes,
+               AccessLogWriter* log, uint64_t seed)
+    : settings_(settings),
+      timeouts_{settings.handshake_timeout, settings.idle_timeout},
+      sockets_(std::move(listeners)),
+      context_(std::make_unique<WorkerContext>(loop_, std::move(first), tls, settings_, outcomes, log, seed)),
+      stats_(&context_->stats()),
+      drain_timer_(loop_, Bind<&Worker::FinishDrain>(this)),
+      second_timer_(loop_, Bind<&Worker::OnSecond>(this)) {}
+
+Worker::~Worker() {
+  Stop();
+  Join();
+  doors_.clear();
+  for (const WorkerListener& socket : sockets_) close(socket.fd);
+  while (connections_) connections_->Close();
+  // Pools, exchanges and blocks belong to this loop; what they retire goes with it.
+  loop_.RunTurn(false);
+}
+
+void Worker::Start(std::function<void()> on_drained) {
+  on_drained_ = std::move(on_drained);
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Worker::Run() {
+  pthread_setname_np(pthread_self(), "worker");
+  Open();
+  second_timer_.Arm(1s);
+  loop_.Run();
+  // What this thread's memory pools own must be returned by this thread.
+  doors_.clear();
+  while (connections_) connections_->Close();
+  loop_.RunTurn(false);
+  context_->FlushLog();
+}
+
+void Worker::Open() {
+  for (const WorkerListener& socket : sockets_) doors_.push_back(std::make_unique<Door>(*this, socket));
+  sockets_.clear();
+}
+
+void Worker::Accept(int fd, const Endpoint& peer, const WorkerListener& listener) {
+  if (connection_count_ >= settings_.max_connections) {
+    context_->stats().connections_refused.Add();
+    close(fd);
+    return;
+  }
+  ConnectionHost& host = *this;
+  auto connection = std::make_unique<ClientConnection>(loop_, host, settings_.messages, timeouts_, peer, listener.port);
+  if (!connection->Start(fd, listener.tls)) return;
+  ClientConnection* raw = connection.release();
+  raw->next = connections_;
+  if (connections_) connections_->prev = raw;
+  connections_ = raw;
+  ++connection_count_;
+  context_->stats().client_connections_opened.Add();
+}
+
+std::unique_ptr<ConnectionExchange> Worker::NewExchange(ClientConnection& connection, ServerStream& stream) {
+  return std::make_unique<Exchange>(*context_, connection, stream);
+}
+
+void Worker::OnConnectionClosed(ClientConnection& connection, const Error& error) {
+  (connection.prev ? connection.prev->next : connections_) = connection.next;
+  if (connection.next) connection.next->prev = connection.prev;
+  --connection_count_;
+  WorkerStats& stats = context_->stats();
+  stats.client_connections_closed.Add();
+  stats.bytes_from_clients.Add(connection.wire().bytes_read());
+  stats.bytes_to_clients.Add(connection.wire().bytes_written());
+  if (error.code == ErrorCode::kTlsFailed) stats.client_tls_failures.Add();
+  if (error.code == ErrorCode::kProtocol) stats.client_protocol_errors.Add();
+  if (error.code == ErrorCode::kIdleTimeout) stats.limit_timeouts.Add();
+  loop_.Retire(std::unique_ptr<Disposable>(&connection));
+  if (draining_) CheckDrained();
+}
+
+void Worker::OnSecond() {
+  context_->SyncPoolCounters();
+  second_timer_.Arm(1s);
+}
+
+// ---- drain ---------------------------------------------------------------------------------------------------------
+
+void Worker::BeginDrain() {
+  if (draining_) return;
+  draining_ = true;
+  doors_.clear();
+  for (ClientConnection* c = connections_; c;) {
+    ClientConnection* next_connection = c->next;
+    c->StartDrain();
+    c = next_connection;
+  }
+  drain_timer_.Arm(kGoawayPause);
+  CheckDrained();
+}
+
+void Worker::FinishDrain() {
+  for (ClientConnection* c = connections_; c;) {
+    ClientConnection* next_connection = c->next;
+    c->StartDrain();
+    c = next_connection;
+  }
+  CheckDrained();
+}
+
+void Worker::CheckDrained() {
+  if (connection_count_ > 0 || !on_drained_) return;
+  auto done = std::move(on_drained_);
+  on_drained_ = nullptr;
+  done();
+}
+
+// ---- from other threads --------------------------------------------------------------------------------------------
+
+void Worker::Drain() {
+  loop_.Post([this] { BeginDrain(); });
+}
+void Worker::Stop() { loop_.Stop(); }
+void Worker::Join() {
+  if (thread_.joinable()) thread_.join();
+}
+void Worker::Publish(std::shared_ptr<const Snapshot> snapshot) {
+  loop_.Post([this, s = std::move(snapshot)]() mutable { context_->SetSnapshot(std::move(s)); });
+}
+void Worker::GrantTrial(uint16_t service, uint16_t region) {
+  loop_.Post([this, service, region] { context_->GrantTrial(service, region); });
+}
+
+}  // namespace meridian

@@ -1,0 +1,70 @@
+// One try of one origin: lease, request out, response head or failure. It reports exactly one of
+// OnAttemptHead / OnAttemptFailed first; after a head either OnAttemptComplete or OnAttemptFailed.
+//
+// Owns the response's body pipe, so that an answer can be held back while another region is tried.
+#pragma once
+
+#include "http/codec.h"
+#include "origin/pool.h"
+#include "policy/plan_builder.h"
+
+namespace meridian {
+
+class Attempt;
+
+class AttemptSink {
+ public:
+  virtual Arena& arena() = 0;
+  virtual void OnAttemptInformational(Attempt& attempt, const ResponseHead& head) = 0;
+  virtual void OnAttemptHead(Attempt& attempt) = 0;
+  virtual void OnAttemptComplete(Attempt& attempt) = 0;
+  virtual void OnAttemptFailed(Attempt& attempt, const Error& error) = 0;
+
+ protected:
+  ~AttemptSink() = default;
+};
+
+class Attempt final : public Disposable, private PoolRequest, private ResponseHandler {
+ public:
+  Attempt(AttemptSink& sink, const Step& step, uint16_t origin) : sink_(sink), step_(step), origin_(origin) {}
+  ~Attempt() override { Cancel(); }
+
+  // False: it failed at once, *error says why, and the sink hears nothing. `request` and `body` outlive the attempt.
+  bool Start(OriginPool& pool, std::span<const Endpoint> endpoints, const RequestHead& request, BodyPipe* body,
+             Error* error);
+  // After this the sink hears nothing.
+  void Cancel();
+
+  const Step& step() const { return step_; }
+  uint16_t origin() const { return origin_; }
+  ResponseHead& head() { return head_; }
+  bool has_head() const { return head_.status != 0; }
+  BodyPipe& body() { return body_; }
+  bool reused() const { return reused_; }
+  bool live() const { return stream_ != nullptr; }
+
+  TimePoint started{};
+  size_t record = 0;  // index of its line in the access record
+
+ private:
+  void OnPoolReady(ClientCodec& codec) override;
+  void OnPoolFailed(const Error& error) override;
+  Arena& arena() override { return sink_.arena(); }
+  BodyPipe& response_body() override { return body_; }
+  void OnInformational(const ResponseHead& head) override { sink_.OnAttemptInformational(*this, head); }
+  void OnResponseHead(const ResponseHead& head) override;
+  void OnResponseComplete() override;
+  void OnAttemptFailed(const Error& error) override;
+
+  AttemptSink& sink_;
+  const Step step_;
+  const uint16_t origin_;
+  const RequestHead* request_ = nullptr;
+  BodyPipe* request_body_ = nullptr;
+  ClientStream* stream_ = nullptr;
+  bool reused_ = false;
+  ResponseHead head_;
+  BodyPipe body_;
+};
+
+}  // namespace meridian

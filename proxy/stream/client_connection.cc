@@ -1,0 +1,154 @@
+#include "stream/client_connection.h"
+
+#include "http/h1_server.h"
+#include "http/h2_server.h"
+
+namespace meridian {
+namespace {
+
+constexpr Error kTimedOut{ErrorCode::kIdleTimeout, Fault::kClient, Retry::kNever, "client silent for too long"};
+constexpr Error kClosedByUs{ErrorCode::kCancelled, Fault::kSelf, Retry::kNever, "closed by us"};
+constexpr Error kHandshakeTimeout{ErrorCode::kTlsFailed, Fault::kClient, Retry::kNever, "handshake timed out"};
+
+}  // namespace
+
+// Stands in as the codec until the first bytes of a cleartext connection say what it speaks.
+class ClientConnection::Sniffer final : public Codec {
+ public:
+  explicit Sniffer(ClientConnection& connection) : connection_(connection) {}
+  void OnBytes(Block* block, std::span<const uint8_t> bytes) override {
+    Preface preface = Preface::kUndecided;
+    if (seen_.empty()) {
+      preface = SniffPreface(bytes);
+    } else {
+      seen_.insert(seen_.end(), bytes.begin(), bytes.end());
+      preface = SniffPreface(seen_);
+      bytes = seen_;
+      block = nullptr;
+    }
+    if (preface == Preface::kUndecided) {
+      if (seen_.empty()) seen_.assign(bytes.begin(), bytes.end());
+      return;
+    }
+    connection_.UseCodec(preface == Preface::kHttp2);
+    connection_.codec_->OnBytes(block, bytes);
+  }
+  void OnEof() override { finished_ = true; }
+  void Produce(OutBuffer&) override {}
+  bool finished() const override { return finished_; }
+  const Error& error() const override { return error_; }
+  void OnClosed(const Error&) override {}
+  void Drain() { finished_ = true; }
+
+ private:
+  ClientConnection& connection_;
+  std::vector<uint8_t> seen_;
+  bool finished_ = false;
+  Error error_;
+};
+
+ClientConnection::ClientConnection(Loop& loop, ConnectionHost& host, const MessageLimits& limits,
+                                   const ConnectionTimeouts& timeouts, const Endpoint& peer, uint16_t local_port)
+    : loop_(loop),
+      host_(host),
+      limits_(limits),
+      timeouts_(timeouts),
+      address_text_(IpText(peer)),
+      wire_(loop, *this, true),
+      timer_(loop, Bind<&ClientConnection::OnTimer>(this)),
+      last_activity_(loop.Now()) {
+  info_.address = address_text_;
+  info_.port = peer.port;
+  info_.local_port = local_port;
+}
+
+ClientConnection::~ClientConnection() = default;
+
+bool ClientConnection::Start(int fd, TlsServerContext* tls) {
+  auto transport = tls ? AcceptTls(loop_, fd, *tls, wire_) : AcceptTcp(loop_, fd, wire_);
+  if (!transport) return false;
+  wire_.SetTransport(std::move(transport));
+  info_.tls = tls != nullptr;
+  timer_.Arm(timeouts_.handshake);
+  return true;
+}
+
+void ClientConnection::OnWireReady() {
+  last_activity_ = loop_.Now();
+  if (info_.tls) {
+    server_name_ = wire_.transport()->server_name();
+    info_.server_name = server_name_;
+    UseCodec(wire_.transport()->alpn() == Alpn::kH2);
+  } else {
+    sniffer_ = std::make_unique<Sniffer>(*this);
+    wire_.SetCodec(sniffer_.get());
+  }
+  timer_.Arm(timeouts_.idle);
+}
+
+void ClientConnection::UseCodec(bool http2) {
+  ServerSink& sink = *this;
+  if (http2) {
+    codec_ = std::make_unique<H2Server>(wire_, sink, limits_, info_.tls);
+  } else {
+    codec_ = std::make_unique<H1Server>(wire_, sink, limits_, info_.tls);
+  }
+  wire_.SetCodec(codec_.get());
+  if (draining_) codec_->StartDrain();
+}
+
+RequestHandler* ClientConnection::OnRequestBegin(ServerStream& stream) {
+  std::unique_ptr<ConnectionExchange> exchange = host_.NewExchange(*this, stream);
+  ConnectionExchange* raw = exchange.release();
+  raw->next_ = exchanges_;
+  if (exchanges_) exchanges_->prev_ = raw;
+  exchanges_ = raw;
+  return raw;
+}
+
+void ClientConnection::Remove(ConnectionExchange* exchange) {
+  (exchange->prev_ ? exchange->prev_->next_ : exchanges_) = exchange->next_;
+  if (exchange->next_) exchange->next_->prev_ = exchange->prev_;
+  exchange->prev_ = exchange->next_ = nullptr;
+  last_activity_ = loop_.Now();
+  loop_.Retire(std::unique_ptr<Disposable>(exchange));
+}
+
+void ClientConnection::OnWireActivity(size_t) { last_activity_ = loop_.Now(); }
+
+void ClientConnection::OnTimer() {
+  if (!codec_ && !sniffer_) return wire_.Close(kHandshakeTimeout, true);
+  // Exchanges watch over themselves; silence counts only between them. The clock is looked at here, not armed per request.
+  const Duration silent = loop_.Now() - last_activity_;
+  if (exchanges_ || silent < timeouts_.idle) {
+    timer_.Arm(exchanges_ ? timeouts_.idle : timeouts_.idle - silent);
+    return;
+  }
+  if (codec_ && !draining_) {
+    // Say goodbye in the protocol; whoever does not react is cut the next time.
+    StartDrain();
+    StartDrain();
+    timer_.Arm(1s);
+    return;
+  }
+  wire_.Close(kTimedOut, false);
+}
+
+void ClientConnection::StartDrain() {
+  draining_ = true;
+  if (codec_) {
+    codec_->StartDrain();
+  } else if (sniffer_) {
+    static_cast<Sniffer*>(sniffer_.get())->Drain();
+    wire_.WantWrite();
+  }
+}
+
+void ClientConnection::Close() { wire_.Close(kClosedByUs, false); }
+
+void ClientConnection::OnWireClosed(const Error& error) {
+  timer_.Cancel();
+  host_.OnConnectionClosed(*this, error);
+}
+
+}  // namespace meridian

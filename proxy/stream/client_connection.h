@@ -1,0 +1,89 @@
+// One client's connection: transport, codec, and the exchanges it carries.
+//
+// Picks the codec (ALPN with TLS; by the first bytes without), keeps the timeouts that belong to no exchange (handshake, silence) and
+// owns its exchanges. Used for the traffic of workers and, with another factory, for the admin endpoint.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "http/preface_sniffer.h"
+#include "http/wire.h"
+#include "meridian/filter.h"
+#include "net/address.h"
+
+namespace meridian {
+
+class ClientConnection;
+
+// An exchange as its connection sees it.
+class ConnectionExchange : public RequestHandler, public Disposable {
+ private:
+  friend class ClientConnection;
+  ConnectionExchange* prev_ = nullptr;
+  ConnectionExchange* next_ = nullptr;
+};
+
+struct ConnectionTimeouts {
+  Duration handshake = 10s;
+  Duration idle = 60s;
+};
+
+class ConnectionHost {
+ public:
+  // Never null.
+  virtual std::unique_ptr<ConnectionExchange> NewExchange(ClientConnection& connection, ServerStream& stream) = 0;
+  // Hand the connection to Loop::Retire.
+  virtual void OnConnectionClosed(ClientConnection& connection, const Error& error) = 0;
+
+ protected:
+  ~ConnectionHost() = default;
+};
+
+class ClientConnection final : public Disposable, private WireOwner, private ServerSink {
+ public:
+  // Owns `fd`. `tls` null: cleartext. Call Start right after construction; false: out of memory, destroy it.
+  ClientConnection(Loop& loop, ConnectionHost& host, const MessageLimits& limits, const ConnectionTimeouts& timeouts,
+                   const Endpoint& peer, uint16_t local_port);
+  ~ClientConnection() override;
+  bool Start(int fd, TlsServerContext* tls);
+
+  const ClientInfo& info() const { return info_; }
+  HttpVersion version() const { return codec_ ? codec_->version() : HttpVersion::kHttp11; }
+  // The exchange is over: it is destroyed at the end of the turn.
+  void Remove(ConnectionExchange* exchange);
+  // No new requests; closes when the last one is answered.
+  void StartDrain();
+  void Close();
+  const Wire& wire() const { return wire_; }
+
+  // Links for the owner's list.
+  ClientConnection* prev = nullptr;
+  ClientConnection* next = nullptr;
+
+ private:
+  class Sniffer;
+  RequestHandler* OnRequestBegin(ServerStream& stream) override;
+  void OnWireReady() override;
+  void OnWireActivity(size_t bytes) override;
+  void OnWireClosed(const Error& error) override;
+  void UseCodec(bool http2);
+  void OnTimer();
+
+  Loop& loop_;
+  ConnectionHost& host_;
+  const MessageLimits& limits_;
+  const ConnectionTimeouts& timeouts_;
+  const std::string address_text_;
+  std::string server_name_;
+  ClientInfo info_;
+  std::unique_ptr<Codec> sniffer_;
+  std::unique_ptr<ServerCodec> codec_;
+  Wire wire_;
+  Timer timer_;
+  TimePoint last_activity_{};
+  bool draining_ = false;
+  ConnectionExchange* exchanges_ = nullptr;
+};
+
+}  // namespace meridian

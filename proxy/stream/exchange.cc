@@ -1,0 +1,540 @@
+#include "stream/exchange.h"
+
+#include <fmt/compile.h>
+#include <fmt/format.h>
+
+#include <new>
+
+#include "http/header_rules.h"
+#include "policy/route_match.h"
+#include "stream/error_reply.h"
+
+namespace meridian {
+namespace {
+
+constexpr Error kResponseTimeout{ErrorCode::kResponseTimeout, Fault::kOrigin, Retry::kIfIdempotent, "no answer in time"};
+constexpr Error kDeadline{ErrorCode::kDeadline, Fault::kOrigin, Retry::kNever, "the request ran out of time"};
+constexpr Error kNoWeight{ErrorCode::kPoolFull, Fault::kSelf, Retry::kNever, "every weight of the route is 0"};
+
+constexpr int kSameRegionTries = 2;  // stale kept connections and sibling origins, per region
+
+// An attempt that has somewhere else to go gets at most this part of what is left.
+constexpr double kAttemptShare = 0.6;
+
+bool IsConnectError(ErrorCode code) {
+  return code == ErrorCode::kNoEndpoint || code == ErrorCode::kConnectFailed || code == ErrorCode::kConnectTimeout ||
+         code == ErrorCode::kTlsFailed;
+}
+
+// 404 and 403 move one request, they do not speak about the region (semantics: replication lag).
+bool SpeaksAboutRegion(int status) { return status >= 500 || status == 429; }
+
+// Freed exchanges of this thread, so that a request costs no malloc for its largest object.
+struct FreeList {
+  static constexpr size_t kKeep = 512;
+  ~FreeList() {
+    for (void* p : list) ::operator delete(p);
+  }
+  std::vector<void*> list;
+};
+FreeList& LocalFreeList() {
+  static thread_local FreeList free_list;
+  return free_list;
+}
+
+}  // namespace
+
+void* Exchange::operator new(size_t size) {
+  auto& list = LocalFreeList().list;
+  if (list.empty()) return ::operator new(size);
+  void* p = list.back();
+  list.pop_back();
+  return p;
+}
+
+void Exchange::operator delete(void* p) {
+  auto& list = LocalFreeList().list;
+  if (list.size() < FreeList::kKeep) {
+    list.push_back(p);
+  } else {
+    ::operator delete(p);
+  }
+}
+
+Exchange::State Exchange::Next(State state, Event event) {
+  // Rows: state. Columns: head read, refused, answered, gave up, stream over. kDone in a cell that can't happen.
+  using enum State;
+  static constexpr State kTable[5][5] = {
+      /* Receiving */ {kTrying, kReplying, kDone, kDone, kDone},
+      /* Trying    */ {kDone, kReplying, kRelaying, kReplying, kDone},
+      /* Relaying  */ {kDone, kDone, kDone, kDone, kDone},
+      /* Replying  */ {kDone, kDone, kDone, kDone, kDone},
+      /* Done      */ {kDone, kDone, kDone, kDone, kDone},
+  };
+  return kTable[static_cast<size_t>(state)][static_cast<size_t>(event)];
+}
+
+Exchange::Exchange(WorkerContext& context, ClientConnection& connection, ServerStream& stream)
+    : context_(context),
+      connection_(connection),
+      stream_(stream),
+      world_(context.world()),
+      begun_(context.loop().Now()),
+      head_read_(begun_),
+      timer_(context.loop(), Bind<&Exchange::OnTimer>(this)) {
+  timer_.Arm(context_.settings().header_timeout);
+}
+
+Exchange::~Exchange() = default;
+
+// ---- Receiving -----------------------------------------------------------------------------------------------------
+
+void Exchange::OnRequestHead(const RequestHead& head) {
+  request_ = head;
+  head_read_ = context_.loop().Now();
+  Identify();
+  if (!Match()) {
+    context_.stats().unmatched_requests.Add();
+    Move(Event::kRefused);
+    return ReplyWithText(404, nullptr);
+  }
+  RemoveHopByHop(request_.headers);
+  if (!AskFilters()) return;
+  Move(Event::kHeadRead);
+  MakePlan();
+}
+
+void Exchange::OnBadRequest(int status, const RequestHead& partial) {
+  request_ = partial;
+  head_read_ = context_.loop().Now();
+  Identify();
+  context_.stats().client_protocol_errors.Add();
+  if (status == 431) context_.stats().limit_header_bytes.Add();
+  Move(Event::kRefused);
+  ReplyWithText(status, nullptr);
+}
+
+void Exchange::Identify() {
+  stream_context_.client = &connection_.info();
+  stream_context_.edge_name = world_->model->edge_name;
+  stream_context_.method = request_.method;
+  stream_context_.has_idempotency_key = request_.headers.Find(HeaderId::kIdempotencyKey) != nullptr;
+  std::string_view id = request_.headers.Get(HeaderId::kXRequestId);
+  if (id.size() > 128 || !IsToken(id)) {
+    char* text = static_cast<char*>(arena_.Allocate(32, 1));
+    fmt::format_to(text, FMT_COMPILE("{:016x}{:016x}"), context_.Random(), context_.Random());
+    id = {text, 32};
+  }
+  stream_context_.request_id = id;
+}
+
+bool Exchange::Match() {
+  const std::string_view path = request_.path.substr(0, request_.path.find('?'));
+  const int index = MatchRoute(world_->model->routes, world_->route_order, request_.authority, path);
+  if (index < 0) return false;
+  route_ = static_cast<uint16_t>(index);
+  routed_ = true;
+  context_.route_cells(route_).requests.Add();
+  return true;
+}
+
+bool Exchange::AskFilters() {
+  for (const auto& filter : route().filters) {
+    if (auto reply = filter->OnRequest(request_, stream_context_)) {
+      Move(Event::kRefused);
+      Reply(reply->status, arena_.Copy(reply->content_type), arena_.Copy(reply->body), nullptr);
+      return false;
+    }
+  }
+  return true;
+}
+
+// ---- Trying --------------------------------------------------------------------------------------------------------
+
+void Exchange::MakePlan() {
+  const int arm = PickArm(world_->routes[route_], stream_context_.wish, context_.DrawArm(route_));
+  if (arm < 0) return GiveUp(kNoWeight);
+  const uint16_t service = route().split[static_cast<size_t>(arm)].service;
+  const bool may_try_half_open = !request_.has_body && Replayable();
+  const int trial = may_try_half_open ? context_.TakeTrial(service) : -1;
+  plan_ = BuildPlan(*world_, route_, static_cast<uint16_t>(arm), stream_context_.wish, trial,
+                    context_.DrawRegion(service));
+  have_plan_ = true;
+  if (plan_.fail_open) context_.route_cells(route_).fail_open.Add();
+  deadline_ = head_read_ + stream_context_.wish.deadline.value_or(this->service().timeouts.request);
+  context_.budget(service).OnFirstAttempt(head_read_);
+  TrySteps();
+}
+
+// Takes steps until one is under way, or none is left.
+void Exchange::TrySteps() {
+  Error error = kDeadline;
+  while (next_step_ < plan_.size) {
+    const Step& step = plan_.steps[next_step_++];
+    same_region_tries_ = 0;
+    if (StartAttempt(step, -1, &error)) return;
+    // Failed before anything was under way: the next step needs no permission, only the method's or body's innocence.
+  }
+  GiveUp(error);
+}
+
+bool Exchange::StartAttempt(const Step& step, int skip_origin, Error* error) {
+  const RegionView& view = world_->services[plan_.service].regions[step.region];
+  int origin = PickOrigin(view, context_.NextTurn(plan_.service, step.region), skip_origin);
+  if (origin < 0) origin = skip_origin < 0 ? 0 : skip_origin;
+  const auto o = static_cast<uint16_t>(origin);
+  const TimePoint now = context_.loop().Now();
+  AttemptSink& sink = *this;
+  attempt_ = std::make_unique<Attempt>(sink, step, o);
+  attempt_->started = now;
+  attempt_->record = std::min(record_count_, kMaxRecords - 1);
+  record_count_ = std::min(record_count_ + 1, kMaxRecords);
+  AttemptRecord& record = RecordOf(*attempt_);
+  record = {};
+  record.region = RegionName(step);
+  record.origin = service().regions[step.region].origins[o].url;
+  record.reason = Name(step.reason);
+  record.start = now - head_read_;
+  RegionCells& cells = context_.region_cells(plan_.service, step.region);
+  cells.attempts.Add();
+  if (stream_context_.attempts == 0) cells.first_attempts.Add();
+  if (step.reason == StepReason::kTrial) cells.trials.Add();
+  ++stream_context_.attempts;
+  stream_context_.steps_left = plan_.size - next_step_;
+
+  request_.scheme = UsesTls(service().regions[step.region].origins[o].protocol) ? "https" : "http";
+  BodyPipe* body = request_.has_body ? &request_body_ : nullptr;
+  if (attempt_->Start(context_.Pool(plan_.service, step.region, o), view.origins[o].endpoints, request_, body, error)) {
+    record.reused = attempt_->reused();
+    ArmAttemptTimer();
+    return true;
+  }
+  record.error = Name(error->code);
+  cells.failures_by_error[static_cast<size_t>(error->code)].Add();
+  if (IsConnectError(error->code)) ReportSignal(*attempt_, Signal::kConnectFail);
+  attempt_.reset();
+  return false;
+}
+
+void Exchange::ArmAttemptTimer() {
+  const TimeoutModel& timeouts = service().timeouts;
+  // While the body is on its way only standing still counts.
+  if (request_.has_body && !body_sent_) {
+    progress_ = request_body_.consumed();
+    return timer_.Arm(timeouts.idle);
+  }
+  const TimePoint now = context_.loop().Now();
+  Duration wait = deadline_ - now;
+  if (stream_context_.steps_left > 0 && Replayable()) {
+    const Duration configured = service().failover.attempt_timeout;
+    const Duration own = configured > Duration::zero() ? configured : context_.latency(route_).AutoTimeout(now);
+    const auto share = std::chrono::duration_cast<Duration>(wait * kAttemptShare);
+    wait = std::min(own, share);
+  }
+  timer_.Arm(wait);
+}
+
+bool Exchange::Replayable() const {
+  return (IsIdempotent(request_.method) || stream_context_.has_idempotency_key) && request_body_.consumed() == 0;
+}
+
+void Exchange::OnAttemptInformational(Attempt&, const ResponseHead& head) {
+  if (state_ != State::kTrying) return;
+  context_.stats().early_hints.Add();
+  stream_.SendInformational(head);
+}
+
+void Exchange::OnAttemptHead(Attempt& attempt) {
+  const TimePoint now = context_.loop().Now();
+  const int status = attempt.head().status;
+  AttemptRecord& record = RecordOf(attempt);
+  record.status = status;
+  record.time = now - attempt.started;
+  record.reused = attempt.reused();
+  context_.region_cells(plan_.service, attempt.step().region).head_time.Add(record.time);
+  context_.latency(route_).Add(record.time, now);
+  Outcome outcome;
+  outcome.status = status;
+  OnOutcome(outcome);
+}
+
+void Exchange::OnAttemptFailed(Attempt& attempt, const Error& error) {
+  if (&attempt == held_.get()) {
+    // An answer kept in reserve broke; whatever comes is better.
+    Drop(held_);
+    return;
+  }
+  AttemptRecord& record = RecordOf(attempt);
+  if (record.error.empty()) record.error = Name(error.code);
+  if (!attempt.has_head()) record.time = context_.loop().Now() - attempt.started;
+  context_.region_cells(plan_.service, attempt.step().region).failures_by_error[static_cast<size_t>(error.code)].Add();
+  Outcome outcome;
+  outcome.error = error;
+  outcome.committed = state_ == State::kRelaying;
+  OnOutcome(outcome);
+}
+
+// Step 10 of the straight line: whatever happened is one Outcome now.
+void Exchange::OnOutcome(const Outcome& outcome) {
+  const bool failure_status = outcome.status != 0 && service().failover.statuses.Contains(outcome.status);
+  const ErrorCode code = outcome.error.code;
+  if (failure_status && SpeaksAboutRegion(outcome.status)) ReportSignal(*attempt_, Signal::kFailure);
+  if (outcome.error && outcome.error.fault == Fault::kOrigin && code != ErrorCode::kStaleConnection) {
+    ReportSignal(*attempt_, IsConnectError(code) ? Signal::kConnectFail : Signal::kFailure);
+  }
+  if (outcome.committed) {
+    // Too late to hide it: what was cut must look cut. The codec saw the body fail.
+    lost_ = true;
+    end_ = "origin_reset";
+    return;
+  }
+  if (outcome.error && RetryInRegion(outcome.error)) return;
+  if (!MayTryNext(outcome)) {
+    if (outcome.status != 0) return Commit();
+    return GiveUp(outcome.error);
+  }
+  if (failure_status) context_.region_cells(plan_.service, attempt_->step().region).failover_statuses.Add();
+  if (outcome.status != 0) {
+    Drop(held_);
+    held_ = std::move(attempt_);
+  } else {
+    Drop(attempt_);
+  }
+  TrySteps();
+}
+
+bool Exchange::MayTryNext(const Outcome& outcome) {
+  stream_context_.body_started = request_body_.consumed() > 0;
+  stream_context_.steps_left = plan_.size - next_step_;
+  Decision decision = Decision::kAccept;
+  for (const auto& filter : route().filters) {
+    decision = filter->OnOutcome(outcome, stream_context_);
+    if (decision == Decision::kTryNext) break;
+  }
+  if (decision != Decision::kTryNext) {
+    if (outcome.error && !Replayable()) context_.stats().replay_refused.Add();
+    return false;
+  }
+  const TimePoint now = context_.loop().Now();
+  if (stream_context_.steps_left == 0 || now >= deadline_) return false;
+  // A proof that nothing was processed costs the origins nothing; any other replay is paid for.
+  if (outcome.error.retry == Retry::kAlways) return true;
+  if (context_.budget(plan_.service).TakeReplay(now)) return true;
+  context_.stats().retry_budget_exhausted.Add();
+  return false;
+}
+
+// A kept connection that died, or a sibling address when one can't be reached: the region itself is not in doubt.
+bool Exchange::RetryInRegion(const Error& error) {
+  const bool stale = error.code == ErrorCode::kStaleConnection;
+  if ((!stale && !IsConnectError(error.code)) || same_region_tries_ >= kSameRegionTries) return false;
+  if (request_body_.consumed() > 0 || (error.retry != Retry::kAlways && !Replayable())) return false;
+  const Step step = attempt_->step();
+  const int origin = attempt_->origin();
+  if (!stale) {
+    const RegionView& view = world_->services[plan_.service].regions[step.region];
+    const int sibling = PickOrigin(view, 0, origin);
+    if (sibling < 0 || view.origins[static_cast<size_t>(sibling)].serving == Serving::kDown) return false;
+  }
+  ++same_region_tries_;
+  Drop(attempt_);
+  Error next;
+  if (StartAttempt(step, stale ? -1 : origin, &next)) return true;
+  TrySteps();
+  return true;
+}
+
+void Exchange::Drop(std::unique_ptr<Attempt>& attempt) {
+  if (!attempt) return;
+  attempt->Cancel();
+  context_.loop().Retire(std::move(attempt));
+}
+
+// ---- Relaying ------------------------------------------------------------------------------------------------------
+
+void Exchange::Commit() {
+  Move(Event::kAnswered);
+  Drop(held_);
+  Attempt& attempt = *attempt_;
+  head_time_ = context_.loop().Now() - head_read_;
+  ResponseHead& head = attempt.head();
+  RemoveHopByHop(head.headers);
+  const auto& filters = route().filters;
+  for (auto it = filters.rbegin(); it != filters.rend(); ++it) (*it)->OnResponse(head, stream_context_);
+  progress_ = 0;
+  timer_.Arm(service().timeouts.idle);
+  stream_.SendHead(head, &attempt.body());
+}
+
+void Exchange::OnAttemptComplete(Attempt& attempt) {
+  if (service().failover.statuses.Contains(attempt.head().status) && SpeaksAboutRegion(attempt.head().status)) return;
+  ReportSignal(attempt, Signal::kSuccess);
+}
+
+// ---- Replying ------------------------------------------------------------------------------------------------------
+
+void Exchange::GiveUp(const Error& error) {
+  Drop(attempt_);
+  // An origin's real status beats our synthetic one.
+  if (held_) {
+    attempt_ = std::move(held_);
+    return Commit();
+  }
+  Move(Event::kGaveUp);
+  lost_ = true;
+  if (error.code == ErrorCode::kDeadline || error.code == ErrorCode::kResponseTimeout) end_ = "timeout";
+  ReplyWithText(StatusOf(error), &error);
+}
+
+void Exchange::ReplyWithText(int status, const Error* error) {
+  const ReplyText text = MakeReplyText(arena_, status, request_.headers.Get(HeaderId::kAccept));
+  Reply(status, text.content_type, text.body, error);
+}
+
+void Exchange::Reply(int status, std::string_view content_type, std::string_view body, const Error* error) {
+  local_status_ = status;
+  if (end_ == "complete") end_ = "local";
+  head_time_ = context_.loop().Now() - head_read_;
+  reply_head_.status = status;
+  reply_head_.headers = HeaderBlock(&arena_);
+  reply_head_.content_length = static_cast<int64_t>(body.size());
+  reply_head_.headers.Add("content-type", content_type, HeaderId::kContentType);
+  reply_head_.headers.Add("x-request-id", stream_context_.request_id, HeaderId::kXRequestId);
+  if (error) AddProxyStatus(arena_, *error, &reply_head_.headers);
+  reply_body_.Write(nullptr, {reinterpret_cast<const uint8_t*>(body.data()), body.size()});
+  reply_body_.Finish();
+  progress_ = 0;
+  timer_.Arm(context_.settings().idle_timeout);
+  stream_.SendHead(reply_head_, &reply_body_);
+}
+
+// ---- time ----------------------------------------------------------------------------------------------------------
+
+void Exchange::OnTimer() {
+  switch (state_) {
+    case State::kReceiving:
+      context_.stats().limit_timeouts.Add();
+      Move(Event::kRefused);
+      return ReplyWithText(408, nullptr);
+    case State::kTrying: {
+      if (request_.has_body && !body_sent_) return OnUploadTimer();
+      RecordOf(*attempt_).error = Name(ErrorCode::kResponseTimeout);
+      RecordOf(*attempt_).time = context_.loop().Now() - attempt_->started;
+      const bool out_of_time = context_.loop().Now() >= deadline_;
+      const Error& error = out_of_time ? kDeadline : kResponseTimeout;
+      context_.region_cells(plan_.service, attempt_->step().region).failures_by_error[static_cast<size_t>(error.code)].Add();
+      Outcome outcome;
+      outcome.error = error;
+      return OnOutcome(outcome);
+    }
+    case State::kRelaying:
+    case State::kReplying:
+      return OnRelayTimer();
+    case State::kDone:
+      return;
+  }
+}
+
+void Exchange::OnUploadTimer() {
+  if (request_body_.AtEnd()) {
+    // The whole request is out: from now on the origin is the one to hurry.
+    body_sent_ = true;
+    deadline_ = context_.loop().Now() + service().timeouts.request;
+    return ArmAttemptTimer();
+  }
+  if (request_body_.consumed() != progress_) return ArmAttemptTimer();
+  context_.stats().limit_timeouts.Add();
+  if (request_body_.size() > 0) return GiveUp(kResponseTimeout);  // the origin does not take it
+  Drop(attempt_);
+  end_ = "timeout";
+  Move(Event::kGaveUp);
+  ReplyWithText(408, nullptr);
+}
+
+void Exchange::OnRelayTimer() {
+  const BodyPipe& body = state_ == State::kReplying ? reply_body_ : attempt_->body();
+  const uint64_t moved = body.consumed() + body.written() + request_body_.consumed() + request_body_.written() +
+                         connection_.wire().bytes_written() * (connection_.version() != HttpVersion::kHttp2);
+  if (moved != progress_) {
+    progress_ = moved;
+    const Duration idle = state_ == State::kReplying ? context_.settings().idle_timeout : service().timeouts.idle;
+    return timer_.Arm(idle);
+  }
+  context_.stats().limit_timeouts.Add();
+  end_ = "timeout";
+  lost_ = true;
+  if (state_ == State::kRelaying && body.size() == 0) ReportSignal(*attempt_, Signal::kFailure);
+  stream_.Reset(false);
+}
+
+// ---- Done ----------------------------------------------------------------------------------------------------------
+
+void Exchange::OnStreamClosed(bool complete) {
+  timer_.Cancel();
+  if (!complete && (end_ == "complete" || end_ == "local")) end_ = "client_reset";
+  Finish();
+  Move(Event::kStreamOver);
+  if (attempt_) attempt_->Cancel();
+  if (held_) held_->Cancel();
+  connection_.Remove(this);
+}
+
+void Exchange::Finish() {
+  int status = local_status_;
+  if (state_ == State::kRelaying) status = attempt_->head().status;
+  const Duration duration = context_.loop().Now() - head_read_;
+  CountResult(status, duration);
+  if (context_.settings().access_log) WriteLog(status, duration);
+}
+
+void Exchange::CountResult(int status, Duration duration) {
+  if (!routed_) return;
+  RouteCells& cells = context_.route_cells(route_);
+  cells.responses_by_class[static_cast<size_t>(status / 100 <= 5 ? status / 100 : 0)].Add();
+  cells.duration.Add(duration);
+  const bool failed = lost_ || (have_plan_ && service().failover.statuses.Contains(status));
+  if (stream_context_.attempts > 1) {
+    cells.failovers.Add();
+    if (!failed && status != 0) cells.saved.Add();
+  }
+  if (lost_) cells.lost.Add();
+}
+
+void Exchange::WriteLog(int status, Duration duration) {
+  AccessRecord record;
+  record.unix_us = context_.loop().UnixMicros() - ToMicroseconds(duration);
+  record.client = connection_.info().address;
+  record.protocol = Name(request_.version);
+  record.method = request_.method_text;
+  record.authority = request_.authority;
+  record.path = request_.path.substr(0, request_.path.find('?'));
+  record.request_id = stream_context_.request_id;
+  if (routed_) record.route = route().name;
+  if (have_plan_) {
+    record.service = service().name;
+    record.fail_open = plan_.fail_open;
+    if (state_ == State::kRelaying) record.region = RegionName(attempt_->step());
+  }
+  record.status = status;
+  record.end = end_;
+  record.bytes_in = request_body_.written();
+  record.bytes_out = state_ == State::kRelaying ? attempt_->body().consumed() : reply_body_.consumed();
+  record.duration = duration;
+  record.head_time = head_time_;
+  record.attempts = {records_.data(), record_count_};
+  context_.Log(record);
+}
+
+std::string_view Exchange::RegionName(const Step& step) const {
+  return world_->model->regions[service().regions[step.region].region].name;
+}
+
+void Exchange::ReportSignal(const Attempt& attempt, Signal signal) {
+  const bool trial = attempt.step().reason == StepReason::kTrial;
+  // Times of small idempotent requests measure the distance like a probe does.
+  const bool measures = signal == Signal::kSuccess && !request_.has_body && attempt.reused();
+  const Duration head_time = measures ? records_[attempt.record].time : Duration::zero();
+  context_.Report(plan_.service, attempt.step().region, signal, trial, head_time);
+}
+
+}  // namespace meridian

@@ -1,0 +1,114 @@
+// One request and its response, from first byte to last: the straight line of ARCHITECTURE.md, steps 4 to 14.
+//
+//                  head read                    a head to pass on
+//   Receiving ──────────────────▶ Trying ─────────────────────────▶ Relaying ──┐
+//       │                         │    ▲ │                                     │ stream over
+//       │ refused, local reply    │    └─┘ next step (the only backward arrow) ├────────────▶ Done
+//       └──────────────▶ Replying ◀───┘ gave up                                │
+//                           └──────────────────────────────────────────────────┘
+//
+// Nothing reached the client before Relaying, so a switch of origin is invisible. Filters say whether to try next; the plan
+// says where; the deadline and the retry budget say whether there is still time and right to.
+#pragma once
+
+#include <array>
+#include <string>
+
+#include "stream/attempt.h"
+#include "stream/client_connection.h"
+#include "stream/worker_context.h"
+
+namespace meridian {
+
+class Exchange final : public ConnectionExchange, private AttemptSink {
+ public:
+  Exchange(WorkerContext& context, ClientConnection& connection, ServerStream& stream);
+  ~Exchange() override;
+  static void* operator new(size_t size);
+  static void operator delete(void* p);
+
+ private:
+  enum class State : uint8_t { kReceiving, kTrying, kRelaying, kReplying, kDone };
+  enum class Event : uint8_t { kHeadRead, kRefused, kAnswered, kGaveUp, kStreamOver };
+  static State Next(State state, Event event);
+  void Move(Event event) { state_ = Next(state_, event); }
+
+  // RequestHandler
+  Arena& arena() override { return arena_; }
+  BodyPipe& request_body() override { return request_body_; }
+  void OnRequestHead(const RequestHead& head) override;
+  void OnBadRequest(int status, const RequestHead& partial) override;
+  void OnStreamClosed(bool complete) override;
+  // AttemptSink
+  void OnAttemptInformational(Attempt& attempt, const ResponseHead& head) override;
+  void OnAttemptHead(Attempt& attempt) override;
+  void OnAttemptComplete(Attempt& attempt) override;
+  void OnAttemptFailed(Attempt& attempt, const Error& error) override;
+
+  // ---- in the order of life
+  void Identify();
+  bool Match();
+  bool AskFilters();
+  void MakePlan();
+  void TrySteps();
+  bool StartAttempt(const Step& step, int skip_origin, Error* error);
+  void OnOutcome(const Outcome& outcome);
+  bool MayTryNext(const Outcome& outcome);
+  bool RetryInRegion(const Error& error);
+  void Drop(std::unique_ptr<Attempt>& attempt);
+  void Commit();
+  void GiveUp(const Error& error);
+  void Reply(int status, std::string_view content_type, std::string_view body, const Error* error);
+  void ReplyWithText(int status, const Error* error);
+  void Finish();
+
+  void OnTimer();
+  void OnUploadTimer();
+  void OnRelayTimer();
+  void ArmAttemptTimer();
+  bool Replayable() const;
+  Duration HeadTime(const Attempt& attempt) const;
+  AttemptRecord& RecordOf(const Attempt& attempt) { return records_[attempt.record]; }
+  void ReportSignal(const Attempt& attempt, Signal signal);
+  const RouteModel& route() const { return world_->model->routes[route_]; }
+  const ServiceModel& service() const { return world_->model->services[plan_.service]; }
+  std::string_view RegionName(const Step& step) const;
+  void WriteLog(int status, Duration duration);
+  void CountResult(int status, Duration duration);
+
+  WorkerContext& context_;
+  ClientConnection& connection_;
+  ServerStream& stream_;
+  WorldRef world_;
+  const TimePoint begun_;
+  TimePoint head_read_;
+  TimePoint deadline_;
+  State state_ = State::kReceiving;
+  bool routed_ = false;
+  bool have_plan_ = false;
+  bool body_sent_ = false;     // the origin has the whole request body, the deadline runs
+  bool lost_ = false;          // our own answer, or cut after commit
+  int local_status_ = 0;
+  uint16_t route_ = 0;
+  uint8_t next_step_ = 0;
+  uint8_t same_region_tries_ = 0;
+  std::string_view end_ = "complete";
+  uint64_t progress_ = 0;      // what moved by the last look at the timer
+
+  Arena arena_;
+  RequestHead request_;
+  BodyPipe request_body_;
+  StreamContext stream_context_;
+  Plan plan_;
+  std::unique_ptr<Attempt> attempt_;
+  std::unique_ptr<Attempt> held_;  // an answer with a failure status, in case nothing better comes
+  static constexpr size_t kMaxRecords = Plan::kMaxSteps + 4;
+  std::array<AttemptRecord, kMaxRecords> records_;
+  size_t record_count_ = 0;
+  ResponseHead reply_head_;
+  BodyPipe reply_body_;
+  Duration head_time_{};
+  Timer timer_;
+};
+
+}  // namespace meridian

@@ -1,0 +1,181 @@
+#include "stream/worker_context.h"
+
+namespace meridian {
+namespace {
+
+constexpr size_t kLogBufferBytes = 64 * 1024;
+
+uint64_t SplitMix(uint64_t& state) {
+  uint64_t z = (state += 0x9E3779B97F4A7C15ull);
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
+  return z ^ (z >> 31);
+}
+
+size_t CountRegions(const Model& model) {
+  size_t n = 0;
+  for (const ServiceModel& s : model.services) n += s.regions.size();
+  return n;
+}
+
+}  // namespace
+
+std::unique_ptr<OriginTlsContexts> OriginTlsContexts::Make(const Model& model, std::string* error) {
+  auto self = std::make_unique<OriginTlsContexts>();
+  for (const ServiceModel& service : model.services) {
+    Pair pair;
+    for (const auto& region : service.regions) {
+      for (const OriginModel& origin : region.origins) {
+        if (!UsesTls(origin.protocol)) continue;
+        auto& slot = UsesHttp2(origin.protocol) ? pair.http2 : pair.http1;
+        if (slot) continue;
+        slot = TlsClientContext::Make(service.tls.ca_file, service.tls.verify, UsesHttp2(origin.protocol), error);
+        if (!slot) return nullptr;
+      }
+    }
+    self->services_.push_back(std::move(pair));
+  }
+  return self;
+}
+
+TlsClientContext* OriginTlsContexts::Of(uint16_t service, OriginProtocol protocol) const {
+  if (!UsesTls(protocol)) return nullptr;
+  const Pair& pair = services_[service];
+  return UsesHttp2(protocol) ? pair.http2.get() : pair.http1.get();
+}
+
+OriginPool::Options PoolOptionsFor(const Model& model, uint16_t service, const OriginModel& origin,
+                                   const OriginTlsContexts& tls, PoolCounters* counters) {
+  const ServiceModel& s = model.services[service];
+  OriginPool::Options options;
+  options.origin = origin;
+  options.limits = s.pool;
+  options.connect_timeout = s.timeouts.connect;
+  options.tls = tls.Of(service, origin.protocol);
+  options.server_name = s.tls.server_name.empty() ? origin.host : s.tls.server_name;
+  options.counters = counters;
+  return options;
+}
+
+WorkerContext::WorkerContext(Loop& loop, std::shared_ptr<const Snapshot> first, const OriginTlsContexts& tls,
+                             const ClientSettings& settings, OutcomeSink& outcomes, AccessLogWriter* log, uint64_t seed)
+    : loop_(loop),
+      settings_(settings),
+      outcome_sink_(outcomes),
+      log_(log),
+      random_(seed),
+      stats_(CountRegions(*first->model), first->model->routes.size()),
+      batch_timer_(loop, Bind<&WorkerContext::SendOutcomes>(this)),
+      urgent_(loop, Bind<&WorkerContext::SendOutcomes>(this)),
+      log_timer_(loop, Bind<&WorkerContext::FlushLog>(this)) {
+  const Model& model = *first->model;
+  for (size_t i = 0; i < model.routes.size(); ++i) {
+    routes_.push_back({LowDiscrepancySequence(Random()), LatencyWindow()});
+  }
+  for (uint16_t s = 0; s < model.services.size(); ++s) {
+    region_base_.push_back(region_states_.size());
+    services_.push_back({LowDiscrepancySequence(Random()), RetryBudget(), 0});
+    for (const ServiceRegionModel& region : model.services[s].regions) {
+      RegionState state;
+      for (const OriginModel& origin : region.origins) {
+        state.pools.push_back(
+            std::make_unique<OriginPool>(loop, PoolOptionsFor(model, s, origin, tls, &pool_counters_)));
+      }
+      region_states_.push_back(std::move(state));
+    }
+  }
+  SetSnapshot(std::move(first));
+}
+
+WorkerContext::~WorkerContext() {
+  SendOutcomes();
+  FlushLog();
+}
+
+void WorkerContext::SetSnapshot(std::shared_ptr<const Snapshot> snapshot) {
+  world_ = WorldRef(new World{std::move(snapshot), 0});
+}
+
+OriginPool& WorkerContext::Pool(uint16_t service, uint16_t region, uint16_t origin) {
+  return *region_states_[RegionIndex(service, region)].pools[origin];
+}
+
+uint64_t WorkerContext::Random() { return SplitMix(random_); }
+
+void WorkerContext::GrantTrial(uint16_t service, uint16_t region) {
+  RegionState& state = region_states_[RegionIndex(service, region)];
+  if (state.trial) return;
+  state.trial = true;
+  ++services_[service].trials;
+}
+
+int WorkerContext::TakeTrial(uint16_t service) {
+  if (services_[service].trials == 0) return -1;
+  const size_t regions = world_->model->services[service].regions.size();
+  for (uint16_t r = 0; r < regions; ++r) {
+    RegionState& state = region_states_[RegionIndex(service, r)];
+    if (!state.trial) continue;
+    state.trial = false;
+    --services_[service].trials;
+    // The grant may be older than the news that the region closed or opened.
+    if (world_->services[service].regions[r].breaker == BreakerState::kHalfOpen) return r;
+  }
+  return -1;
+}
+
+void WorkerContext::Report(uint16_t service, uint16_t region, Signal signal, bool trial, Duration head_time) {
+  OutcomeRun* last = outcomes_.empty() ? nullptr : &outcomes_.back();
+  if (last && last->service == service && last->region == region && last->signal == signal && last->trial == trial) {
+    ++last->count;
+    if (head_time > Duration::zero()) last->head_time = head_time;
+  } else {
+    outcomes_.push_back({service, region, signal, trial, 1, head_time});
+  }
+  if (signal != Signal::kSuccess || trial) {
+    urgent_.AtTurnEnd();
+  } else if (!batch_timer_.armed()) {
+    batch_timer_.Arm(kBatchDelay);
+  }
+}
+
+void WorkerContext::SendOutcomes() {
+  batch_timer_.Cancel();
+  urgent_.Cancel();
+  if (outcomes_.empty()) return;
+  std::vector<OutcomeRun> runs;
+  runs.swap(outcomes_);
+  outcome_sink_.OnOutcomes(std::move(runs));
+}
+
+void WorkerContext::Log(const AccessRecord& record) {
+  FormatAccessRecord(record, &log_buffer_);
+  if (log_buffer_.size() >= kLogBufferBytes) {
+    FlushLog();
+  } else if (!log_timer_.armed()) {
+    log_timer_.Arm(kBatchDelay);
+  }
+}
+
+void WorkerContext::FlushLog() {
+  log_timer_.Cancel();
+  if (log_buffer_.empty() || !log_) return;
+  uint64_t lines = 0;
+  for (char c : log_buffer_) lines += c == '\n';
+  if (!log_->Submit(&log_buffer_)) stats_.access_log_dropped.Add(lines);
+  log_buffer_.clear();
+}
+
+void WorkerContext::SyncPoolCounters() {
+  stats_.origin_connections_opened.Add(pool_counters_.opened);
+  stats_.origin_connections_closed.Add(pool_counters_.closed);
+  stats_.origin_connections_reused.Add(pool_counters_.reused);
+  pool_counters_ = {};
+}
+
+void WorkerContext::DrainPools() {
+  for (RegionState& state : region_states_) {
+    for (auto& pool : state.pools) pool->Drain();
+  }
+}
+
+}  // namespace meridian

@@ -1,0 +1,171 @@
+// What one worker owns and its exchanges use: the pinned world, pools, draws, budgets, counters, logs.
+//
+// One per worker thread; nothing in it is shared with other threads except through the mailboxes of the loops.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "origin/pool.h"
+#include "policy/breaker.h"
+#include "policy/latency_window.h"
+#include "policy/plan_builder.h"
+#include "policy/retry_budget.h"
+#include "policy/snapshot.h"
+#include "policy/weighted_pick.h"
+#include "telemetry/access_log.h"
+#include "telemetry/stats.h"
+
+namespace meridian {
+
+// TLS towards origins, per service; immutable, shared by all threads.
+class OriginTlsContexts {
+ public:
+  static std::unique_ptr<OriginTlsContexts> Make(const Model& model, std::string* error);
+  TlsClientContext* Of(uint16_t service, OriginProtocol protocol) const;
+
+ private:
+  struct Pair {
+    std::unique_ptr<TlsClientContext> http1, http2;
+  };
+  std::vector<Pair> services_;
+};
+
+// Options of a pool for one origin of a service.
+OriginPool::Options PoolOptionsFor(const Model& model, uint16_t service, const OriginModel& origin,
+                                   const OriginTlsContexts& tls, PoolCounters* counters);
+
+// A run of equal outcomes of one region of one service, on its way to the control thread.
+struct OutcomeRun {
+  uint16_t service = 0;
+  uint16_t region = 0;  // index into ServiceModel::regions
+  Signal signal = Signal::kSuccess;
+  bool trial = false;
+  uint32_t count = 0;
+  Duration head_time{};  // of the last one in the run that may count as a measurement of distance; zero: none
+};
+
+class OutcomeSink {
+ public:
+  virtual void OnOutcomes(std::vector<OutcomeRun> runs) = 0;  // from a worker thread
+
+ protected:
+  ~OutcomeSink() = default;
+};
+
+// The snapshot as one worker pins it: counted without atomics, so that requests of different workers share no cache line.
+struct World {
+  std::shared_ptr<const Snapshot> snapshot;
+  uint32_t refs = 0;
+};
+class WorldRef {
+ public:
+  WorldRef() = default;
+  explicit WorldRef(World* w) : world_(w) {
+    if (world_) ++world_->refs;
+  }
+  WorldRef(const WorldRef& o) : WorldRef(o.world_) {}
+  WorldRef(WorldRef&& o) noexcept : world_(std::exchange(o.world_, nullptr)) {}
+  WorldRef& operator=(WorldRef o) noexcept {
+    std::swap(world_, o.world_);
+    return *this;
+  }
+  ~WorldRef() {
+    if (world_ && --world_->refs == 0) delete world_;
+  }
+  const Snapshot& operator*() const { return *world_->snapshot; }
+  const Snapshot* operator->() const { return world_->snapshot.get(); }
+  explicit operator bool() const { return world_ != nullptr; }
+
+ private:
+  World* world_ = nullptr;
+};
+
+// Settings of the client side that every connection of a worker needs.
+struct ClientSettings {
+  MessageLimits messages;
+  Duration header_timeout = 10s;
+  Duration handshake_timeout = 10s;
+  Duration idle_timeout = 60s;
+  size_t max_connections = 25000;  // of this worker
+  bool access_log = false;
+};
+
+class WorkerContext {
+ public:
+  WorkerContext(Loop& loop, std::shared_ptr<const Snapshot> first, const OriginTlsContexts& tls,
+                const ClientSettings& settings, OutcomeSink& outcomes, AccessLogWriter* log, uint64_t seed);
+  ~WorkerContext();
+
+  Loop& loop() { return loop_; }
+  const ClientSettings& settings() const { return settings_; }
+  WorldRef world() const { return world_; }
+  // Takes effect for requests that begin after it. Same model for life.
+  void SetSnapshot(std::shared_ptr<const Snapshot> snapshot);
+
+  OriginPool& Pool(uint16_t service, uint16_t region, uint16_t origin);
+  // Two sequences that do not move in step, or a 1 % canary would always draw the same region.
+  uint64_t DrawArm(uint16_t route) { return routes_[route].arms.Next(); }
+  uint64_t DrawRegion(uint16_t service) { return services_[service].regions.Next(); }
+  uint32_t NextTurn(uint16_t service, uint16_t region) { return region_states_[RegionIndex(service, region)].turn++; }
+  LatencyWindow& latency(uint16_t route) { return routes_[route].latency; }
+  RetryBudget& budget(uint16_t service) { return services_[service].budget; }
+  RegionCells& region_cells(uint16_t service, uint16_t region) { return stats_.regions[RegionIndex(service, region)]; }
+  RouteCells& route_cells(uint16_t route) { return stats_.routes[route]; }
+  WorkerStats& stats() { return stats_; }
+  uint64_t Random();
+
+  // One request may try a half-open region; granted by the control thread.
+  void GrantTrial(uint16_t service, uint16_t region);
+  // A region of the service to try, or −1. Takes the grant.
+  int TakeTrial(uint16_t service);
+
+  // Successes travel in batches of at most kBatchDelay; a failure takes everything along at the end of the turn.
+  void Report(uint16_t service, uint16_t region, Signal signal, bool trial, Duration head_time);
+  void Log(const AccessRecord& record);
+  void FlushLog();
+  // Copies what pools counted into the stats block.
+  void SyncPoolCounters();
+  void DrainPools();
+
+  static constexpr Duration kBatchDelay = 100ms;
+
+ private:
+  struct RouteState {
+    LowDiscrepancySequence arms;
+    LatencyWindow latency;
+  };
+  struct ServiceState {
+    LowDiscrepancySequence regions;
+    RetryBudget budget;
+    uint16_t trials = 0;  // how many of its regions have a grant
+  };
+  struct RegionState {
+    uint32_t turn = 0;
+    bool trial = false;
+    std::vector<std::unique_ptr<OriginPool>> pools;
+  };
+  size_t RegionIndex(uint16_t service, uint16_t region) const { return region_base_[service] + region; }
+  void SendOutcomes();
+
+  Loop& loop_;
+  const ClientSettings settings_;
+  OutcomeSink& outcome_sink_;
+  AccessLogWriter* log_;
+  uint64_t random_;
+  WorldRef world_;
+  std::vector<size_t> region_base_;  // first RegionState of each service
+  WorkerStats stats_;
+  PoolCounters pool_counters_;
+  std::vector<RouteState> routes_;
+  std::vector<RegionState> region_states_;
+  std::vector<ServiceState> services_;
+  std::vector<OutcomeRun> outcomes_;
+  Timer batch_timer_;
+  Hook urgent_;
+  std::string log_buffer_;
+  Timer log_timer_;
+};
+
+}  // namespace meridian

@@ -1,0 +1,16 @@
+// Untrusted bytes as a JSON string.
+//
+// The result is plain JSON whatever comes in: quotes, backslashes and control characters (C0, DEL and C1, which a
+// terminal would obey) are escaped, and each byte that is not part of valid UTF-8 becomes \u00XX, so that a reader can
+// still see which byte it was.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace meridian {
+
+// Appends `text` with quotes around it. No allocation beyond `out`'s growth.
+void AppendJsonString(std::string_view text, std::string* out);
+
+}  // namespace meridian

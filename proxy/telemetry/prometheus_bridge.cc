@@ -1,0 +1,376 @@
+#include "telemetry/prometheus_bridge.h"
+
+#include <prometheus/metric_family.h>
+#include <prometheus/text_serializer.h>
+
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include "telemetry/log.h"
+
+namespace meridian {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+using Labels = std::vector<ClientMetric::Label>;
+using Workers = std::vector<const WorkerStats*>;
+
+// The families of one scrape, in the order they are added.
+class Page {
+ public:
+  // A family whose metrics are added next. The reference is good until the next Add.
+  MetricFamily& Add(const char* name, const char* help, MetricType type) {
+    MetricFamily& family = families_.emplace_back();
+    family.name = name;
+    family.help = help;
+    family.type = type;
+    return family;
+  }
+  void AddCounter(const char* name, const char* help, uint64_t value) {
+    AddTo(Add(name, help, MetricType::Counter), {}, static_cast<double>(value));
+  }
+  void AddGauge(const char* name, const char* help, double value) {
+    AddTo(Add(name, help, MetricType::Gauge), {}, value);
+  }
+
+  // NaN is left out: an absent metric says "not known", which a value can't.
+  static void AddTo(MetricFamily& family, Labels labels, double value) {
+    if (std::isnan(value)) return;
+    ClientMetric& metric = family.metric.emplace_back();
+    metric.label = std::move(labels);
+    (family.type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
+  }
+
+  std::string Serialize() {
+    std::erase_if(families_, [](const MetricFamily& family) { return family.metric.empty(); });
+    return prometheus::TextSerializer().Serialize(families_);
+  }
+
+ private:
+  std::vector<MetricFamily> families_;
+};
+
+// Sum over the workers of the cell that `pick` finds in each.
+template <typename Pick>
+uint64_t Sum(const Workers& workers, Pick pick) {
+  uint64_t sum = 0;
+  for (const WorkerStats* worker : workers) sum += pick(*worker).Get();
+  return sum;
+}
+
+// How many are open now. One block is read cell by cell while its worker counts on, so the difference of a short-lived
+// connection can be seen the wrong way round; it is never less than none.
+double SumOpen(const Workers& workers, Cell WorkerStats::*opened, Cell WorkerStats::*closed) {
+  const uint64_t ended = Sum(workers, [&](const WorkerStats& w) -> const Cell& { return w.*closed; });
+  const uint64_t begun = Sum(workers, [&](const WorkerStats& w) -> const Cell& { return w.*opened; });
+  return begun > ended ? static_cast<double>(begun - ended) : 0;
+}
+
+template <typename Pick>
+void AddHistogram(MetricFamily& family, Labels labels, const Workers& workers, Pick pick) {
+  ClientMetric& metric = family.metric.emplace_back();
+  metric.label = std::move(labels);
+  uint64_t count = 0;
+  for (size_t i = 0; i <= kLatencyBounds.size(); ++i) {
+    count += Sum(workers, [&](const WorkerStats& w) -> const Cell& { return pick(w).buckets[i]; });
+    const bool last = i == kLatencyBounds.size();
+    metric.histogram.bucket.push_back({count, last ? std::numeric_limits<double>::infinity() : kLatencyBounds[i]});
+  }
+  metric.histogram.sample_count = count;
+  const uint64_t sum_us = Sum(workers, [&](const WorkerStats& w) -> const Cell& { return pick(w).sum_us; });
+  metric.histogram.sample_sum = static_cast<double>(sum_us) / 1e6;
+}
+
+struct WorkerCounter {
+  const char* name;
+  const char* help;
+  Cell WorkerStats::*cell;
+};
+
+constexpr WorkerCounter kWorkerCounters[] = {
+    {"meridian_client_connections_opened_total", "Connections accepted from clients.",
+     &WorkerStats::client_connections_opened},
+    {"meridian_client_tls_failures_total", "TLS handshakes with clients that failed.",
+     &WorkerStats::client_tls_failures},
+    {"meridian_client_protocol_errors_total", "Client connections or requests that were not valid HTTP.",
+     &WorkerStats::client_protocol_errors},
+    {"meridian_client_received_bytes_total", "Bytes received from clients.", &WorkerStats::bytes_from_clients},
+    {"meridian_client_sent_bytes_total", "Bytes sent to clients.", &WorkerStats::bytes_to_clients},
+    {"meridian_accept_paused_total", "Pauses in accepting, for want of file descriptors or memory.",
+     &WorkerStats::accept_paused},
+    {"meridian_unmatched_requests_total", "Requests that no route matched.", &WorkerStats::unmatched_requests},
+    {"meridian_early_hints_total", "Informational (1xx) responses relayed to clients.", &WorkerStats::early_hints},
+    {"meridian_origin_connections_opened_total", "Connections opened to origins.",
+     &WorkerStats::origin_connections_opened},
+    {"meridian_origin_connections_reused_total", "Attempts that went out on a kept connection.",
+     &WorkerStats::origin_connections_reused},
+    {"meridian_retry_budget_exhausted_total", "Failovers not made because the retry budget was used up.",
+     &WorkerStats::retry_budget_exhausted},
+    {"meridian_replay_refused_total", "Failed attempts whose request could not be sent again.",
+     &WorkerStats::replay_refused},
+};
+
+struct Limit {
+  const char* name;
+  Cell WorkerStats::*cell;
+};
+
+constexpr Limit kLimits[] = {
+    {"connections", &WorkerStats::connections_refused},
+    {"header_bytes", &WorkerStats::limit_header_bytes},
+    {"resets", &WorkerStats::limit_resets},
+    {"timeouts", &WorkerStats::limit_timeouts},
+};
+
+void AddWorkerTotals(Page& page, const Workers& workers, uint64_t access_log_write_errors) {
+  for (const WorkerCounter& counter : kWorkerCounters) {
+    page.AddCounter(counter.name, counter.help,
+                    Sum(workers, [&](const WorkerStats& w) -> const Cell& { return w.*counter.cell; }));
+  }
+  page.AddGauge("meridian_client_connections", "Connections with clients now.",
+                SumOpen(workers, &WorkerStats::client_connections_opened, &WorkerStats::client_connections_closed));
+  page.AddGauge("meridian_origin_connections", "Connections with origins now.",
+                SumOpen(workers, &WorkerStats::origin_connections_opened, &WorkerStats::origin_connections_closed));
+
+  MetricFamily& limits = page.Add("meridian_limit_total", "Times a limit was enforced.", MetricType::Counter);
+  for (const Limit& limit : kLimits) {
+    const uint64_t hits = Sum(workers, [&](const WorkerStats& w) -> const Cell& { return w.*limit.cell; });
+    Page::AddTo(limits, {{"limit", limit.name}}, static_cast<double>(hits));
+  }
+
+  MetricFamily& dropped =
+      page.Add("meridian_access_log_dropped_total",
+               "Access log lines lost: the writer's queue was full, or writing failed.", MetricType::Counter);
+  const uint64_t queue = Sum(workers, [](const WorkerStats& w) -> const Cell& { return w.access_log_dropped; });
+  Page::AddTo(dropped, {{"reason", "queue"}}, static_cast<double>(queue));
+  Page::AddTo(dropped, {{"reason", "write"}}, static_cast<double>(access_log_write_errors));
+  page.AddCounter("meridian_event_log_dropped_total", "Event log lines lost because stderr did not take them.",
+                  DroppedLogEvents());
+}
+
+struct RouteCounter {
+  const char* name;
+  const char* help;
+  Cell RouteCells::*cell;
+};
+
+constexpr RouteCounter kRouteCounters[] = {
+    {"meridian_requests_total", "Requests.", &RouteCells::requests},
+    {"meridian_failovers_total", "Requests that needed more than one attempt.", &RouteCells::failovers},
+    {"meridian_requests_saved_total", "Requests whose client got a good answer only because of failover.",
+     &RouteCells::saved},
+    {"meridian_requests_lost_total", "Requests answered by an error of our own or cut off half way.",
+     &RouteCells::lost},
+    {"meridian_fail_open_total", "Requests sent although no region was eligible.", &RouteCells::fail_open},
+};
+
+// Index as in RouteCells::responses_by_class.
+constexpr const char* kClasses[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+
+void AddRoutes(Page& page, const Status& status, const Workers& workers) {
+  const auto cells = [](size_t route) {
+    return [route](const WorkerStats& w) -> const RouteCells& { return w.routes[route]; };
+  };
+  for (const RouteCounter& counter : kRouteCounters) {
+    MetricFamily& family = page.Add(counter.name, counter.help, MetricType::Counter);
+    for (size_t i = 0; i < status.routes.size(); ++i) {
+      const uint64_t sum = Sum(workers, [&](const WorkerStats& w) -> const Cell& { return cells(i)(w).*counter.cell; });
+      Page::AddTo(family, {{"route", status.routes[i].name}}, static_cast<double>(sum));
+    }
+  }
+
+  MetricFamily& responses =
+      page.Add("meridian_responses_total",
+               "Responses to clients by status class; none: the client got no response head.", MetricType::Counter);
+  for (size_t i = 0; i < status.routes.size(); ++i) {
+    for (size_t c = 0; c < std::size(kClasses); ++c) {
+      const uint64_t sum =
+          Sum(workers, [&](const WorkerStats& w) -> const Cell& { return cells(i)(w).responses_by_class[c]; });
+      Page::AddTo(responses, {{"route", status.routes[i].name}, {"class", kClasses[c]}}, static_cast<double>(sum));
+    }
+  }
+
+  MetricFamily& durations =
+      page.Add("meridian_request_duration_seconds", "From the request's head to the last byte of its response.",
+               MetricType::Histogram);
+  for (size_t i = 0; i < status.routes.size(); ++i) {
+    AddHistogram(durations, {{"route", status.routes[i].name}}, workers,
+                 [&](const WorkerStats& w) -> const LatencyCells& { return cells(i)(w).duration; });
+  }
+
+  MetricFamily& weights = page.Add("meridian_weight", "Weight of a service in a route's split.", MetricType::Gauge);
+  for (const RouteStatus& route : status.routes) {
+    for (const ArmStatus& arm : route.split) {
+      Page::AddTo(weights, {{"route", route.name}, {"service", arm.service}}, arm.weight);
+    }
+  }
+}
+
+// Calls `visit(service, region, index into WorkerStats::regions)` for every region of every service.
+template <typename Visit>
+void ForEachRegion(const Status& status, Visit visit) {
+  size_t index = 0;
+  for (const ServiceStatus& service : status.services) {
+    for (const ServiceRegionStatus& region : service.regions) visit(service, region, index++);
+  }
+}
+
+Labels RegionLabels(const ServiceStatus& service, const ServiceRegionStatus& region) {
+  return {{"service", service.name}, {"region", region.region}};
+}
+
+struct RegionCounter {
+  const char* name;
+  const char* help;
+  Cell RegionCells::*cell;
+};
+
+constexpr RegionCounter kRegionCounters[] = {
+    {"meridian_attempts_total", "Attempts at origins.", &RegionCells::attempts},
+    {"meridian_first_attempts_total", "Attempts that were the first one of their request.",
+     &RegionCells::first_attempts},
+    {"meridian_failover_statuses_total", "Attempts whose status moved the request on to the next region.",
+     &RegionCells::failover_statuses},
+    {"meridian_trials_total", "Attempts made to find out whether a region is back.", &RegionCells::trials},
+};
+
+void AddAttemptFailures(Page& page, const Status& status, const Workers& workers) {
+  MetricFamily& family = page.Add("meridian_attempt_failures_total",
+                                  "Attempts that ended without a usable response, by error.", MetricType::Counter);
+  ForEachRegion(status, [&](const ServiceStatus& service, const ServiceRegionStatus& region, size_t i) {
+    for (size_t code = 0; code < kErrorCodes; ++code) {
+      const uint64_t sum =
+          Sum(workers, [&](const WorkerStats& w) -> const Cell& { return w.regions[i].failures_by_error[code]; });
+      // "none" is no error; it is shown only if somebody counted it all the same.
+      if (code == static_cast<size_t>(ErrorCode::kNone) && sum == 0) continue;
+      Labels labels = RegionLabels(service, region);
+      labels.push_back({"error", std::string(Name(static_cast<ErrorCode>(code)))});
+      Page::AddTo(family, std::move(labels), static_cast<double>(sum));
+    }
+  });
+}
+
+void AddRegionCells(Page& page, const Status& status, const Workers& workers) {
+  for (const RegionCounter& counter : kRegionCounters) {
+    MetricFamily& family = page.Add(counter.name, counter.help, MetricType::Counter);
+    ForEachRegion(status, [&](const ServiceStatus& service, const ServiceRegionStatus& region, size_t i) {
+      const uint64_t sum =
+          Sum(workers, [&](const WorkerStats& w) -> const Cell& { return w.regions[i].*counter.cell; });
+      Page::AddTo(family, RegionLabels(service, region), static_cast<double>(sum));
+    });
+  }
+  AddAttemptFailures(page, status, workers);
+  MetricFamily& heads = page.Add("meridian_attempt_head_seconds",
+                                 "From the start of an attempt to the head of its response.", MetricType::Histogram);
+  ForEachRegion(status, [&](const ServiceStatus& service, const ServiceRegionStatus& region, size_t i) {
+    AddHistogram(heads, RegionLabels(service, region), workers,
+                 [&](const WorkerStats& w) -> const LatencyCells& { return w.regions[i].head_time; });
+  });
+}
+
+void AddBreakers(Page& page, const Status& status) {
+  MetricFamily& states =
+      page.Add("meridian_breaker_state", "1 for the state that the region's breaker is in.", MetricType::Gauge);
+  ForEachRegion(status, [&](const ServiceStatus& service, const ServiceRegionStatus& region, size_t) {
+    for (const auto state :
+         {BreakerState::kClosed, BreakerState::kOpen, BreakerState::kHalfOpen, BreakerState::kRamp}) {
+      Labels labels = RegionLabels(service, region);
+      labels.push_back({"state", Name(state)});
+      Page::AddTo(states, std::move(labels), region.breaker == state ? 1 : 0);
+    }
+  });
+  MetricFamily& openings =
+      page.Add("meridian_breaker_openings_total", "Times that the region was taken out.", MetricType::Counter);
+  ForEachRegion(status, [&](const ServiceStatus& service, const ServiceRegionStatus& region, size_t) {
+    Page::AddTo(openings, RegionLabels(service, region), region.openings);
+  });
+}
+
+void AddRegionStates(Page& page, const Status& status) {
+  struct RegionGauge {
+    const char* name;
+    const char* help;
+    double (*value)(const ServiceRegionStatus&);
+  };
+  constexpr RegionGauge kGauges[] = {
+      {"meridian_region_share", "Share of the service's traffic that goes to this region first.",
+       [](const ServiceRegionStatus& r) { return r.first_share; }},
+      {"meridian_breaker_share", "Share of its usual traffic that the breaker lets the region have.",
+       [](const ServiceRegionStatus& r) { return r.share; }},
+      {"meridian_region_rtt_seconds", "Smoothed time of a probe; absent: not measured.",
+       [](const ServiceRegionStatus& r) { return r.rtt_ms / 1e3; }},
+  };
+  for (const RegionGauge& gauge : kGauges) {
+    MetricFamily& family = page.Add(gauge.name, gauge.help, MetricType::Gauge);
+    ForEachRegion(status, [&](const ServiceStatus& service, const ServiceRegionStatus& region, size_t) {
+      Page::AddTo(family, RegionLabels(service, region), gauge.value(region));
+    });
+  }
+  MetricFamily& dials = page.Add("meridian_region_dial", "Share of its traffic that the operator lets the region have.",
+                                 MetricType::Gauge);
+  for (const RegionStatus& region : status.regions) Page::AddTo(dials, {{"region", region.name}}, region.dial);
+}
+
+double UpValue(Serving serving) {
+  if (serving == Serving::kUnknown) return std::numeric_limits<double>::quiet_NaN();
+  return serving == Serving::kUp ? 1 : 0;
+}
+
+void AddOrigins(Page& page, const Status& status) {
+  std::vector<std::pair<Labels, const OriginStatus*>> origins;
+  ForEachRegion(status, [&](const ServiceStatus& service, const ServiceRegionStatus& region, size_t) {
+    for (const OriginStatus& origin : region.origins) {
+      origins.emplace_back(RegionLabels(service, region), &origin);
+      origins.back().first.push_back({"origin", origin.url});
+    }
+  });
+
+  MetricFamily& up =
+      page.Add("meridian_origin_up", "What probes say: 1 up, 0 down; absent: not known yet.", MetricType::Gauge);
+  for (const auto& [labels, origin] : origins) Page::AddTo(up, labels, UpValue(origin->serving));
+
+  MetricFamily& rtt =
+      page.Add("meridian_origin_rtt_seconds", "Smoothed time of a probe; absent: not measured.", MetricType::Gauge);
+  for (const auto& [labels, origin] : origins) Page::AddTo(rtt, labels, origin->rtt_ms / 1e3);
+
+  MetricFamily& probes = page.Add("meridian_probes_total", "Probes by result.", MetricType::Counter);
+  for (const auto& [labels, origin] : origins) {
+    Labels ok = labels;
+    ok.push_back({"result", "ok"});
+    Page::AddTo(probes, std::move(ok), static_cast<double>(origin->probes_ok));
+    Labels failed = labels;
+    failed.push_back({"result", "failed"});
+    Page::AddTo(probes, std::move(failed), static_cast<double>(origin->probes_failed));
+  }
+}
+
+void AddProcess(Page& page, const Status& status) {
+  page.AddGauge("meridian_ready", "1 if this edge takes traffic.", status.ready ? 1 : 0);
+  page.AddGauge("meridian_draining", "1 while this edge finishes its last requests.", status.draining ? 1 : 0);
+  page.AddGauge("meridian_uptime_seconds", "Time since the start.", status.uptime_s);
+  page.AddGauge("meridian_workers", "Worker threads.", status.workers);
+  page.AddGauge("meridian_snapshot_version", "Version of the world that steering reads.",
+                static_cast<double>(status.snapshot));
+  Page::AddTo(page.Add("meridian_build_info", "Always 1; the version is in the label.", MetricType::Gauge),
+              {{"version", status.version}}, 1);
+}
+
+}  // namespace
+
+std::string RenderMetrics(const Status& status, const std::vector<const WorkerStats*>& workers,
+                          uint64_t access_log_write_errors) {
+  Page page;
+  AddProcess(page, status);
+  AddRoutes(page, status, workers);
+  AddRegionCells(page, status, workers);
+  AddBreakers(page, status);
+  AddRegionStates(page, status);
+  AddOrigins(page, status);
+  AddWorkerTotals(page, workers, access_log_write_errors);
+  return page.Serialize();
+}
+
+}  // namespace meridian

@@ -1,0 +1,86 @@
+// What workers count. Each worker writes its own cache-line-aligned block with relaxed atomics (plain stores in
+// practice: one writer); the control thread reads all blocks at scrape and sums.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "meridian/error.h"
+#include "meridian/time.h"
+
+namespace meridian {
+
+// A counter with one writer and any number of readers.
+class Cell {
+ public:
+  void Add(uint64_t n = 1) { v_.store(v_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+  void Sub(uint64_t n = 1) { Add(static_cast<uint64_t>(0) - n); }
+  uint64_t Get() const { return v_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> v_{0};
+};
+
+// Times in seconds, buckets as in kLatencyBounds.
+inline constexpr std::array<double, 16> kLatencyBounds = {0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                                                          0.25,   0.5,   1,      2.5,   5,    10,    15,   30};
+struct LatencyCells {
+  std::array<Cell, kLatencyBounds.size() + 1> buckets;
+  Cell sum_us;
+  void Add(Duration d);
+};
+
+inline constexpr size_t kErrorCodes = static_cast<size_t>(ErrorCode::kInternal) + 1;
+
+// Per (service, region).
+struct RegionCells {
+  Cell attempts;
+  Cell first_attempts;
+  Cell failures_by_error[kErrorCodes];  // attempts that ended without a response, by ErrorCode
+  Cell failover_statuses;               // attempts whose status moved the request on
+  Cell trials;
+  LatencyCells head_time;  // attempt start → response head
+};
+
+// Per route.
+struct RouteCells {
+  Cell requests;
+  Cell responses_by_class[6];  // index status/100; 0: no response (client went away, reset)
+  Cell failovers;              // requests that needed more than one attempt
+  Cell saved;                  // …and whose client got an answer that is no failure
+  Cell lost;                   // requests answered by our own 5xx or cut after commit
+  Cell fail_open;
+  LatencyCells duration;
+};
+
+struct alignas(64) WorkerStats {
+  WorkerStats(size_t service_regions, size_t routes);
+  // Connections and process-wide things of this worker.
+  Cell client_connections_opened;
+  Cell client_connections_closed;
+  Cell client_tls_failures;
+  Cell client_protocol_errors;
+  Cell accept_paused;        // EMFILE and friends
+  Cell connections_refused;  // over the limit
+  Cell unmatched_requests;   // 404: no route
+  Cell bytes_from_clients;
+  Cell bytes_to_clients;
+  Cell origin_connections_opened;
+  Cell origin_connections_closed;
+  Cell origin_connections_reused;
+  Cell access_log_dropped;
+  Cell retry_budget_exhausted;
+  Cell replay_refused;      // a failed attempt that could not be replayed (method or body)
+  Cell limit_header_bytes;  // 431
+  Cell limit_resets;        // GOAWAY ENHANCE_YOUR_CALM
+  Cell limit_timeouts;      // header, idle and stall timeouts of clients
+  Cell early_hints;         // 1xx relayed
+  // Indexed by Layout: flat over services, then their regions.
+  std::vector<RegionCells> regions;
+  std::vector<RouteCells> routes;
+};
+
+}  // namespace meridian

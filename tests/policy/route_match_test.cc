@@ -1,0 +1,134 @@
+#include "policy/route_match.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <random>
+#include <string>
+#include <utility>
+
+namespace meridian {
+namespace {
+
+RouteModel Route(std::string name, std::string host, std::string path, bool exact = false) {
+  RouteModel route;
+  route.name = std::move(name);
+  route.host = std::move(host);
+  route.path = std::move(path);
+  route.path_exact = exact;
+  return route;
+}
+
+std::string Match(const std::vector<RouteModel>& routes, std::string_view authority, std::string_view path) {
+  int index = MatchRoute(routes, OrderRoutes(routes), authority, path);
+  return index < 0 ? "none" : routes[static_cast<size_t>(index)].name;
+}
+
+TEST(RouteMatch, TheMostSpecificRouteWinsWhateverTheOrderOfTheFile) {
+  std::vector<RouteModel> routes = {
+      Route("any", "", ""),
+      Route("any-api", "", "/api/"),
+      Route("example", "*.example", ""),
+      Route("shop-sub", "*.shop.example", ""),
+      Route("host", "shop.example", ""),
+      Route("host-root", "shop.example", "/"),
+      Route("host-api", "shop.example", "/api"),
+      Route("host-api-v2", "shop.example", "/api/v2"),
+      Route("host-ping", "shop.example", "/api/v2/ping", true),
+  };
+  std::mt19937 random(1);
+  for (int round = 0; round < 200; ++round) {
+    std::shuffle(routes.begin(), routes.end(), random);
+    EXPECT_EQ(Match(routes, "shop.example", "/api/v2/ping"), "host-ping");
+    EXPECT_EQ(Match(routes, "shop.example", "/api/v2/ping/x"), "host-api-v2");
+    EXPECT_EQ(Match(routes, "shop.example", "/api/v20"), "host-api");
+    EXPECT_EQ(Match(routes, "shop.example", "/apiary"), "host-root");
+    EXPECT_EQ(Match(routes, "shop.example", "*"), "host");
+    EXPECT_EQ(Match(routes, "eu.shop.example", "/api/x"), "shop-sub");
+    EXPECT_EQ(Match(routes, "other.example", "/api/x"), "example");
+    EXPECT_EQ(Match(routes, "example", "/api/x"), "any-api");
+    EXPECT_EQ(Match(routes, "elsewhere", "/"), "any");
+  }
+}
+
+TEST(RouteMatch, EquallySpecificRoutesKeepTheOrderOfTheFile) {
+  std::vector<RouteModel> routes = {Route("first", "a.example", "/x"), Route("second", "a.example", "/x"),
+                                    Route("long-host", "much-longer.example", "/x"), Route("any-1", "", ""),
+                                    Route("any-2", "", "")};
+  EXPECT_EQ(Match(routes, "a.example", "/x"), "first");
+  EXPECT_EQ(Match(routes, "b.example", "/x"), "any-1");
+  EXPECT_EQ(OrderRoutes(routes), (std::vector<uint16_t>{0, 1, 2, 3, 4}));
+}
+
+TEST(RouteMatch, APrefixEndsAtASegmentBorder) {
+  std::vector<RouteModel> open = {Route("api", "", "/api")};
+  EXPECT_EQ(Match(open, "h", "/api"), "api");
+  EXPECT_EQ(Match(open, "h", "/api/"), "api");
+  EXPECT_EQ(Match(open, "h", "/api/x"), "api");
+  EXPECT_EQ(Match(open, "h", "/api?x"), "api");
+  EXPECT_EQ(Match(open, "h", "/apix"), "none");
+  EXPECT_EQ(Match(open, "h", "/ap"), "none");
+
+  std::vector<RouteModel> folder = {Route("api", "", "/api/")};
+  EXPECT_EQ(Match(folder, "h", "/api/x"), "api");
+  EXPECT_EQ(Match(folder, "h", "/api/"), "api");
+  EXPECT_EQ(Match(folder, "h", "/api"), "none");
+  EXPECT_EQ(Match(folder, "h", "/api?/"), "none");
+}
+
+TEST(RouteMatch, AnExactPathIgnoresTheQueryAndNothingElse) {
+  std::vector<RouteModel> routes = {Route("ping", "", "/ping", true)};
+  EXPECT_EQ(Match(routes, "h", "/ping"), "ping");
+  EXPECT_EQ(Match(routes, "h", "/ping?a=/b"), "ping");
+  EXPECT_EQ(Match(routes, "h", "/ping/"), "none");
+  EXPECT_EQ(Match(routes, "h", "/Ping"), "none");
+}
+
+TEST(RouteMatch, ThePortIsNoPartOfTheHost) {
+  std::vector<RouteModel> routes = {Route("name", "shop.example", ""), Route("v6", "[2001:db8::1]", ""),
+                                    Route("v4", "203.0.113.7", "")};
+  EXPECT_EQ(Match(routes, "shop.example:8443", "/"), "name");
+  EXPECT_EQ(Match(routes, "[2001:db8::1]:8443", "/"), "v6");
+  EXPECT_EQ(Match(routes, "[2001:db8::1]", "/"), "v6");
+  EXPECT_EQ(Match(routes, "203.0.113.7:80", "/"), "v4");
+  EXPECT_EQ(Match(routes, "[2001:db8::1", "/"), "none");
+  EXPECT_EQ(Match(routes, "", "/"), "none");
+}
+
+TEST(RouteMatch, AWildcardCoversAnyLabelsBelowButNotTheDomainItself) {
+  std::vector<RouteModel> routes = {Route("wild", "*.example", "")};
+  EXPECT_EQ(Match(routes, "a.example", "/"), "wild");
+  EXPECT_EQ(Match(routes, "a.b.example:1", "/"), "wild");
+  EXPECT_EQ(Match(routes, "example", "/"), "none");
+  EXPECT_EQ(Match(routes, ".example", "/"), "none");
+  EXPECT_EQ(Match(routes, "badexample", "/"), "none");
+  EXPECT_EQ(Match(routes, "a.example.com", "/"), "none");
+}
+
+// What a reader of the file would do by hand: collect all that match, take the most specific.
+TEST(RouteMatch, NoMatchingRouteIsEverMoreSpecificThanTheChosenOne) {
+  std::mt19937 random(2);
+  const std::vector<std::string> hosts = {"", "a.b", "*.b", "*.a.b", "b"};
+  const std::vector<std::string> paths = {"", "/", "/x", "/x/", "/x/y"};
+  auto pick = [&](const std::vector<std::string>& from) { return from[random() % from.size()]; };
+  for (int round = 0; round < 2000; ++round) {
+    std::vector<RouteModel> routes;
+    for (int i = 0; i < 8; ++i) routes.push_back(Route(std::to_string(i), pick(hosts), pick(paths), random() % 3 == 0));
+    std::vector<uint16_t> order = OrderRoutes(routes);
+    for (std::string_view host : {"a.b", "c.b", "c.a.b", "b", "z"}) {
+      for (std::string_view path : {"/", "/x", "/x/", "/x/y", "/x/y/z", "/xx"}) {
+        int chosen = MatchRoute(routes, order, host, path);
+        bool seen = chosen < 0;
+        for (uint16_t index : order) {
+          if (index == chosen) seen = true;
+          bool matches = MatchRoute(routes, {index}, host, path) == index;
+          EXPECT_FALSE(matches && !seen) << host << path;
+          EXPECT_FALSE(matches && chosen < 0) << host << path;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace meridian

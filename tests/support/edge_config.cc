@@ -1,0 +1,56 @@
+#include "support/edge_config.h"
+
+namespace meridian::testing {
+namespace {
+
+constexpr const char* kWorld = R"(edge: { name: fra-1, location: [50.11, 8.68] }
+admin: { address: "127.0.0.1:0" }
+regions:
+  eu-west-1: { location: [53.35, -6.26] }
+  us-east-1: { location: [38.95, -77.45] }
+  ap-northeast-1: { location: [35.68, 139.69] }
+)";
+
+std::string Key(const std::string& indent, const std::string& key, const std::string& value) {
+  return value.empty() ? "" : indent + key + ": " + value + "\n";
+}
+
+std::string Listener(const std::vector<CertificateFiles>& certificates) {
+  std::string text = "  - address: \"127.0.0.1:0\"\n";
+  if (certificates.empty()) return text;
+  if (certificates.size() == 1) {
+    return text + "    tls: { certificate: " + certificates[0].certificate + ", key: " + certificates[0].key + " }\n";
+  }
+  text += "    tls:\n";
+  for (const CertificateFiles& files : certificates) {
+    text += "      - { certificate: " + files.certificate + ", key: " + files.key + " }\n";
+  }
+  return text;
+}
+
+std::string Service(const ServiceConfig& service) {
+  std::string text = "  " + service.name + ":\n    origins:\n";
+  for (const auto& [region, url] : service.origins) text += "      " + region + ": [\"" + url + "\"]\n";
+  return text + Key("    ", "health", service.health) + Key("    ", "failover", service.failover) +
+         Key("    ", "timeouts", service.timeouts) + Key("    ", "tls", service.tls);
+}
+
+std::string Route(const RouteConfig& route) {
+  return "  - name: " + route.name + "\n" + Key("    ", "match", route.match) + "    split: { " + route.split +
+         " }\n    steer: " + route.steer + "\n";
+}
+
+}  // namespace
+
+std::string EdgeConfig::Yaml(const std::string& access_log) const {
+  std::string text = "workers: " + std::to_string(workers) + "\n" + kWorld + extra;
+  text += "access_log: { enabled: true, path: " + access_log + ", format: json }\nlisteners:\n";
+  for (const auto& certificates : listeners) text += Listener(certificates);
+  text += "services:\n";
+  for (const ServiceConfig& service : services) text += Service(service);
+  text += "routes:\n";
+  for (const RouteConfig& route : routes) text += Route(route);
+  return text;
+}
+
+}  // namespace meridian::testing

@@ -1,0 +1,273 @@
+#include "telemetry/prometheus_bridge.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <set>
+#include <sstream>
+
+#include "telemetry/descriptors.h"
+
+namespace meridian {
+namespace {
+
+using ::meridian::testing::Folder;
+using ::meridian::testing::ReadFile;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+
+// Two services, three service regions, two routes; the cells under test are the last ones of each.
+Status SomeWorld() {
+  Status status;
+  status.version = "0.1.0";
+  status.uptime_s = 12.5;
+  status.snapshot = 17;
+  status.workers = 2;
+  status.ready = true;
+  status.regions = {{"eu", 1, 1}, {"us", 0.5, 1}};
+  OriginStatus origin;
+  origin.url = "http://192.0.2.1:80";
+  origin.rtt_ms = 12;
+  origin.probes_ok = 5;
+  origin.probes_failed = 2;
+  ServiceRegionStatus eu;
+  eu.region = "eu";
+  eu.rtt_ms = 12;
+  eu.first_share = 0.75;
+  eu.openings = 3;
+  eu.origins = {origin};
+  ServiceRegionStatus us = eu;
+  us.region = "us";
+  us.rtt_ms = kUnknown;
+  us.breaker = BreakerState::kRamp;
+  us.share = 0.05;
+  status.services = {{"shop", {eu}, {}}, {"cart", {eu, us}, {}}};
+  RouteStatus all, api;
+  all.name = "all";
+  all.split = {{"shop", 1, 1}};
+  api.name = "api";
+  api.split = {{"shop", 99, 0.99}, {"cart", 1, 0.01}};
+  status.routes = {all, api};
+  return status;
+}
+
+class Scrape : public ::testing::Test {
+ protected:
+  std::string Render() const { return RenderMetrics(status, {&first, &second}, write_errors); }
+
+  // The lines that a change of the cells brings.
+  std::set<std::string> Changes(const std::string& before) const {
+    const std::set<std::string> old = Lines(before);
+    std::set<std::string> fresh = Lines(Render());
+    for (const std::string& line : old) fresh.erase(line);
+    return fresh;
+  }
+  static std::set<std::string> Lines(const std::string& text) {
+    std::istringstream in(text);
+    std::set<std::string> lines;
+    for (std::string line; std::getline(in, line);) lines.insert(line);
+    return lines;
+  }
+
+  struct Expectation {
+    Cell* cell;
+    std::string line;
+  };
+  // Adds 1 to each cell in turn and looks for the line. Both sides name every cell once.
+  void CheckEach(const std::vector<Expectation>& expectations) {
+    for (const auto& [cell, line] : expectations) {
+      const std::string before = Render();
+      cell->Add();
+      EXPECT_THAT(Changes(before), Contains(line));
+    }
+  }
+
+  Status status = SomeWorld();
+  WorkerStats first{3, 2}, second{3, 2};
+  uint64_t write_errors = 0;
+};
+
+TEST_F(Scrape, ShowsEveryCellOfAWorker) {
+  WorkerStats& w = second;
+  w.client_connections_opened.Add(9);  // so that a closed one shows in the gauge
+  w.origin_connections_opened.Add(9);
+  const std::vector<Expectation> cells = {
+      {&w.client_connections_opened, "meridian_client_connections_opened_total 10"},
+      {&w.client_connections_closed, "meridian_client_connections 9"},
+      {&w.client_tls_failures, "meridian_client_tls_failures_total 1"},
+      {&w.client_protocol_errors, "meridian_client_protocol_errors_total 1"},
+      {&w.accept_paused, "meridian_accept_paused_total 1"},
+      {&w.connections_refused, "meridian_limit_total{limit=\"connections\"} 1"},
+      {&w.unmatched_requests, "meridian_unmatched_requests_total 1"},
+      {&w.bytes_from_clients, "meridian_client_received_bytes_total 1"},
+      {&w.bytes_to_clients, "meridian_client_sent_bytes_total 1"},
+      {&w.origin_connections_opened, "meridian_origin_connections_opened_total 10"},
+      {&w.origin_connections_closed, "meridian_origin_connections 9"},
+      {&w.origin_connections_reused, "meridian_origin_connections_reused_total 1"},
+      {&w.access_log_dropped, "meridian_access_log_dropped_total{reason=\"queue\"} 1"},
+      {&w.retry_budget_exhausted, "meridian_retry_budget_exhausted_total 1"},
+      {&w.replay_refused, "meridian_replay_refused_total 1"},
+      {&w.limit_header_bytes, "meridian_limit_total{limit=\"header_bytes\"} 1"},
+      {&w.limit_resets, "meridian_limit_total{limit=\"resets\"} 1"},
+      {&w.limit_timeouts, "meridian_limit_total{limit=\"timeouts\"} 1"},
+      {&w.early_hints, "meridian_early_hints_total 1"},
+  };
+  constexpr size_t kVectors = sizeof(w.regions) + sizeof(w.routes);
+  constexpr size_t kCells = 19;
+  static_assert(sizeof(WorkerStats) == (kCells * sizeof(Cell) + kVectors + 63) / 64 * 64, "a new cell? export it");
+  static_assert(offsetof(WorkerStats, regions) == kCells * sizeof(Cell), "a new cell? export it");
+  ASSERT_EQ(cells.size(), kCells);
+  CheckEach(cells);
+}
+
+TEST_F(Scrape, ShowsEveryCellOfARoute) {
+  RouteCells& r = second.routes[1];
+  std::vector<Expectation> cells = {
+      {&r.requests, "meridian_requests_total{route=\"api\"} 1"},
+      {&r.failovers, "meridian_failovers_total{route=\"api\"} 1"},
+      {&r.saved, "meridian_requests_saved_total{route=\"api\"} 1"},
+      {&r.lost, "meridian_requests_lost_total{route=\"api\"} 1"},
+      {&r.fail_open, "meridian_fail_open_total{route=\"api\"} 1"},
+      {&r.duration.sum_us, "meridian_request_duration_seconds_sum{route=\"api\"} 1e-06"},
+  };
+  const char* classes[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
+  for (size_t c = 0; c < 6; ++c) {
+    cells.push_back({&r.responses_by_class[c],
+                     "meridian_responses_total{route=\"api\",class=\"" + std::string(classes[c]) + "\"} 1"});
+  }
+  for (size_t i = 0; i < r.duration.buckets.size(); ++i) {
+    cells.push_back(
+        {&r.duration.buckets[i], "meridian_request_duration_seconds_count{route=\"api\"} " + std::to_string(i + 1)});
+  }
+  ASSERT_EQ(cells.size(), sizeof(RouteCells) / sizeof(Cell)) << "a new cell? export it";
+  CheckEach(cells);
+}
+
+TEST_F(Scrape, ShowsEveryCellOfARegionOfAService) {
+  RegionCells& r = second.regions[2];
+  const std::string labels = "{service=\"cart\",region=\"us\"";
+  std::vector<Expectation> cells = {
+      {&r.attempts, "meridian_attempts_total" + labels + "} 1"},
+      {&r.first_attempts, "meridian_first_attempts_total" + labels + "} 1"},
+      {&r.failover_statuses, "meridian_failover_statuses_total" + labels + "} 1"},
+      {&r.trials, "meridian_trials_total" + labels + "} 1"},
+      {&r.head_time.sum_us, "meridian_attempt_head_seconds_sum" + labels + "} 1e-06"},
+  };
+  for (size_t code = 0; code < kErrorCodes; ++code) {
+    const std::string error(Name(static_cast<ErrorCode>(code)));
+    cells.push_back(
+        {&r.failures_by_error[code], "meridian_attempt_failures_total" + labels + ",error=\"" + error + "\"} 1"});
+  }
+  for (size_t i = 0; i < r.head_time.buckets.size(); ++i) {
+    cells.push_back(
+        {&r.head_time.buckets[i], "meridian_attempt_head_seconds_count" + labels + "} " + std::to_string(i + 1)});
+  }
+  ASSERT_EQ(cells.size(), sizeof(RegionCells) / sizeof(Cell)) << "a new cell? export it";
+  CheckEach(cells);
+}
+
+TEST_F(Scrape, AddsUpTheWorkers) {
+  first.routes[0].requests.Add(40);
+  second.routes[0].requests.Add(2);
+  EXPECT_THAT(Render(), HasSubstr("meridian_requests_total{route=\"all\"} 42\n"));
+}
+
+TEST_F(Scrape, ConnectionsNeverLookNegative) {
+  first.client_connections_closed.Add();  // read while another connection came and went
+  EXPECT_THAT(Render(), HasSubstr("meridian_client_connections 0\n"));
+}
+
+TEST_F(Scrape, TimesFallIntoTheBucketTheyAreNotAbove) {
+  LatencyCells& duration = first.routes[0].duration;
+  duration.Add(500us);
+  duration.Add(500'001ns);
+  duration.Add(2500us);
+  duration.Add(31s);
+  duration.Add(-1s);  // a clock's slip, not a time
+  const std::string text = Render();
+  const std::string bucket = "meridian_request_duration_seconds_bucket{route=\"all\",le=";
+  EXPECT_THAT(text, HasSubstr(bucket + "\"0.0005\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr(bucket + "\"0.001\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr(bucket + "\"0.0025\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr(bucket + "\"30\"} 4\n"));
+  EXPECT_THAT(text, HasSubstr(bucket + "\"+Inf\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("meridian_request_duration_seconds_count{route=\"all\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("meridian_request_duration_seconds_sum{route=\"all\"} 31.0035"));
+}
+
+TEST_F(Scrape, ShowsWhatTheControlThreadKnows) {
+  status.services[1].regions[1].origins[0].serving = Serving::kDown;
+  status.services[1].regions[0].origins[0].serving = Serving::kUp;
+  write_errors = 7;
+  const std::string text = Render();
+  for (const char* line : {
+           "meridian_ready 1",
+           "meridian_draining 0",
+           "meridian_uptime_seconds 12.5",
+           "meridian_workers 2",
+           "meridian_snapshot_version 17",
+           "meridian_build_info{version=\"0.1.0\"} 1",
+           "meridian_weight{route=\"api\",service=\"shop\"} 99",
+           "meridian_region_share{service=\"cart\",region=\"eu\"} 0.75",
+           "meridian_breaker_share{service=\"cart\",region=\"eu\"} 1",
+           "meridian_breaker_state{service=\"cart\",region=\"us\",state=\"ramp\"} 1",
+           "meridian_breaker_state{service=\"cart\",region=\"us\",state=\"closed\"} 0",
+           "meridian_breaker_openings_total{service=\"cart\",region=\"us\"} 3",
+           "meridian_region_rtt_seconds{service=\"cart\",region=\"eu\"} 0.012",
+           "meridian_region_dial{region=\"us\"} 0.5",
+           "meridian_origin_up{service=\"cart\",region=\"us\",origin=\"http://192.0.2.1:80\"} 0",
+           "meridian_origin_up{service=\"cart\",region=\"eu\",origin=\"http://192.0.2.1:80\"} 1",
+           "meridian_probes_total{service=\"cart\",region=\"us\",origin=\"http://192.0.2.1:80\",result=\"ok\"} 5",
+           "meridian_probes_total{service=\"cart\",region=\"us\",origin=\"http://192.0.2.1:80\",result=\"failed\"} 2",
+           "meridian_access_log_dropped_total{reason=\"write\"} 7",
+           "meridian_event_log_dropped_total ",
+       }) {
+    EXPECT_THAT(text, HasSubstr("\n" + std::string(line)));
+  }
+}
+
+TEST_F(Scrape, LeavesOutWhatIsNotKnown) {
+  const std::string text = Render();
+  EXPECT_THAT(text, Not(HasSubstr("meridian_region_rtt_seconds{service=\"cart\",region=\"us\"}")));
+  EXPECT_THAT(text, Not(HasSubstr("meridian_origin_up{")));  // nothing was probed yet
+  EXPECT_THAT(text, Not(HasSubstr("error=\"none\"")));
+  EXPECT_THAT(text, Not(HasSubstr("nan")));
+  EXPECT_THAT(text, Not(HasSubstr("Nan")));
+}
+
+void ExpectPromtoolClean(const std::string& metrics) {
+  if (std::system("command -v promtool >/dev/null 2>&1") != 0) {
+    GTEST_SKIP() << "promtool is not installed (Debian package: prometheus)";
+  }
+  const Folder folder;
+  std::ofstream(folder.File("metrics")) << metrics;
+  const std::string command = "promtool check metrics <" + folder.File("metrics") + " >" + folder.File("out") + " 2>&1";
+  const int status = std::system(command.c_str());
+  EXPECT_EQ(status, 0) << ReadFile(folder.File("out")) << metrics;
+  EXPECT_EQ(ReadFile(folder.File("out")), "");
+}
+
+TEST_F(Scrape, PromtoolHasNothingToSay) {
+  status.services[1].regions[1].origins[0].serving = Serving::kDown;
+  first.routes[0].duration.Add(3ms);
+  ExpectPromtoolClean(Render());
+}
+
+TEST_F(Scrape, PromtoolHasNothingToSayAboutAnEmptyWorld) { ExpectPromtoolClean(RenderMetrics(Status{}, {}, 0)); }
+
+TEST_F(Scrape, NamesWithQuotesStayInsideTheirLabel) {
+  status.version = "1\"\n\\";
+  const std::string text = Render();
+  EXPECT_THAT(text, HasSubstr(R"(meridian_build_info{version="1\"\n\\"} 1)"));
+  ExpectPromtoolClean(text);
+}
+
+}  // namespace
+}  // namespace meridian
