@@ -1,7 +1,5 @@
 #include "http/h2_client.h"
 
-#include <cstdio>
-
 #include "http/header_rules.h"
 
 namespace meridian {
@@ -119,17 +117,13 @@ size_t H2Client::available() const {
 ClientStream* H2Client::Start(const RequestHead& request, BodyPipe* body, ResponseHandler& handler) {
   auto* stream = new Stream(*this, handler);
   auto& list = H2HeaderList::Local();
-  char digits[24];
   list.Begin();
   list.Add(":method", request.method_text);
   list.Add(":scheme", request.scheme);
   list.Add(":authority", request.authority);
   list.Add(":path", request.path);
   list.AddAll(request.headers);
-  if (request.content_length != kUnknownLength) {
-    const int n = snprintf(digits, sizeof digits, "%lld", static_cast<long long>(request.content_length));
-    list.Add("content-length", {digits, static_cast<size_t>(n)});
-  }
+  if (request.content_length != kUnknownLength) list.AddLength(request.content_length, handler.arena());
   if (request.expect_continue) list.Add("expect", "100-continue");
   nghttp2_data_provider provider = DataProvider(stream);
   const int32_t id =

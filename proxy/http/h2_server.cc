@@ -88,14 +88,12 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
   }
 
   void SendHead(const ResponseHead& head, BodyPipe* body) override {
-    char digits[24];
     auto& list = H2HeaderList::Local();
     list.Begin();
     list.Add(":status", StatusText(head.status));
     list.AddAll(head.headers);
     if (head.content_length != kUnknownLength && head.status != 204) {
-      const int n = snprintf(digits, sizeof digits, "%lld", static_cast<long long>(head.content_length));
-      list.Add("content-length", {digits, static_cast<size_t>(n)});
+      list.AddLength(head.content_length, handler_->arena());
     }
     if (!ResponseHasBody(head_.method, head.status)) body = nullptr;
     nghttp2_data_provider provider;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdlib>
 
 namespace meridian {
@@ -331,18 +332,26 @@ H2HeaderList& H2HeaderList::Local() {
 
 void H2HeaderList::Add(std::string_view name, std::string_view value, uint8_t flags) {
   if (size_ == kMost) return;  // above every limit that codecs enforce on what they read
-  // nghttp2 takes pointers to non-const but does not write (it copies, since NO_COPY is not set).
+  // nghttp2 takes pointers to non-const but does not write.
   auto* n = const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(name.data()));
   auto* v = const_cast<uint8_t*>(reinterpret_cast<const uint8_t*>(value.data()));
-  list_[size_++] = {n, v, name.size(), value.size(), flags};
+  list_[size_++] = {n, v, name.size(), value.size(), static_cast<uint8_t>(flags | kNoCopy)};
 }
 
 void H2HeaderList::AddAll(const HeaderBlock& headers) {
   for (const Header& h : headers) {
-    // Secrets stay out of the compression state (RFC 7541 §7.1.3).
+    // Secrets stay out of the compression state (RFC 7541 §7.1.3), and so does what never comes twice: it would only
+    // push useful entries out of the table.
     const bool secret = h.id == HeaderId::kAuthorization || (h.id == HeaderId::kCookie && h.value.size() < 20);
-    Add(h.name, h.value, secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
+    const bool once = h.id == HeaderId::kXRequestId || h.id == HeaderId::kTraceparent;
+    Add(h.name, h.value, secret || once ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE);
   }
+}
+
+void H2HeaderList::AddLength(int64_t length, Arena& arena) {
+  char* text = static_cast<char*>(arena.Allocate(20, 1));
+  const auto end = std::to_chars(text, text + 20, length).ptr;
+  Add("content-length", {text, static_cast<size_t>(end - text)});
 }
 
 std::string_view StatusText(int status) {

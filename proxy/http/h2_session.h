@@ -115,17 +115,22 @@ class H2Session {
 };
 
 // Header lists for nghttp2, built in a per-thread area; valid until the next Begin.
+//
+// Texts are not copied: they must live until the frame is serialised or its stream is gone. Both hold for text in the arena
+// of an exchange, since an item of a closed or cancelled stream is dropped by nghttp2 unread.
 class H2HeaderList {
  public:
   static H2HeaderList& Local();
   void Begin() { size_ = 0; }
   void Add(std::string_view name, std::string_view value, uint8_t flags = NGHTTP2_NV_FLAG_NONE);
   void AddAll(const HeaderBlock& headers);
+  void AddLength(int64_t length, Arena& arena);
   const nghttp2_nv* data() const { return list_; }
   size_t size() const { return size_; }
 
  private:
   static constexpr size_t kMost = 160;
+  static constexpr uint8_t kNoCopy = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
   nghttp2_nv list_[kMost];
   size_t size_ = 0;
 };

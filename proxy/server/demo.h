@@ -1,5 +1,6 @@
-// `meridian demo`: the product in one process: three embedded origins with simulated latency, a self-signed certificate,
-// the real server on real sockets, a little load over HTTPS, a live table. With a scenario it is a test: exit 0 or 1.
+// `meridian demo`: the product in one process: three embedded origins with simulated latency, a self-signed
+// certificate, the real server on real sockets, a little load over HTTPS, a live table. With a scenario it is a test:
+// exit 0 or 1.
 #pragma once
 
 #include <string>

@@ -1,7 +1,7 @@
 #include "server/demo_load.h"
 
 #include <algorithm>
-
+#include <utility>
 
 namespace meridian {
 namespace {
@@ -29,7 +29,10 @@ std::optional<size_t> IndexOf(const World& world, std::string_view name) {
 
 }  // namespace
 
-class DemoLoad::Request final : public Disposable, private PoolRequest, private ResponseHandler, private BodyPipe::Reader {
+class DemoLoad::Request final : public Disposable,
+                                private PoolRequest,
+                                private ResponseHandler,
+                                private BodyPipe::Reader {
  public:
   Request(DemoLoad& load, std::string_view path, bool burst)
       : of_burst(burst), load_(load), timer_(load.loop_, Bind<&Request::OnTimeout>(this)) {
@@ -92,6 +95,8 @@ class DemoLoad::Request final : public Disposable, private PoolRequest, private 
   void OnTimeout() { End(); }
   void End() {
     timer_.Cancel();
+    Leave();
+    if (stream_) std::exchange(stream_, nullptr)->Cancel();
     answer_.ended = load_.loop_.Now();
     load_.Done(this, answer_);
   }

@@ -30,35 +30,43 @@ class DemoOrigin::Exchange final : public ConnectionExchange, private BodyPipe::
   BodyPipe& request_body() override { return request_body_; }
 
   void OnRequestHead(const RequestHead& head) override {
-    timer_.Arm(head.path == kSlowPath ? kSlowAnswer : origin_.region_.latency);
+    slow_ = head.path == kSlowPath;
+    timer_.Arm(origin_.region_.latency);
     request_body_.set_reader(this);
     OnBodyReadable();
   }
   void OnBadRequest(int status, const RequestHead&) override { Answer(status); }
   void OnBodyReadable() override {
     if (request_body_.size() > 0) request_body_.Consume(request_body_.size());
-    if (late_ && request_body_.AtEnd()) Answer(200);
+    if (due_ && request_body_.AtEnd()) Answer(200);
   }
   void OnTimer() {
     if (origin_.fault_ == DemoFault::kSilent) return timer_.Arm(kSilentCheck);
-    late_ = true;
+    if (head_.status != 0) return SendBody();
+    due_ = true;
     OnBodyReadable();
   }
 
   void Answer(int status) {
     request_body_.set_reader(nullptr);
-    late_ = false;
-    const std::string_view body = arena_.Concat("{\"region\":\"", origin_.region_.name, "\",\"service\":\"",
-                                                origin_.service_.name, "\"}\n");
+    due_ = false;
+    text_ = arena_.Concat("{\"region\":\"", origin_.region_.name, "\",\"service\":\"", origin_.service_.name, "\"}\n");
     head_.status = status;
     head_.headers = HeaderBlock(&arena_);
     head_.headers.Add("content-type", "application/json");
     head_.headers.Add(kRegionHeader, origin_.region_.name);
     head_.headers.Add(kServiceHeader, origin_.service_.name);
-    head_.content_length = static_cast<int64_t>(body.size());
-    reply_.Write(nullptr, {reinterpret_cast<const uint8_t*>(body.data()), body.size()});
-    reply_.Finish();
+    head_.content_length = static_cast<int64_t>(text_.size());
+    if (slow_) {
+      timer_.Arm(kSlowBody);
+    } else {
+      SendBody();
+    }
     stream_.SendHead(head_, &reply_);
+  }
+  void SendBody() {
+    reply_.Write(nullptr, {reinterpret_cast<const uint8_t*>(text_.data()), text_.size()});
+    reply_.Finish();
   }
 
   void OnStreamClosed(bool) override { connection_.Remove(this); }
@@ -69,8 +77,10 @@ class DemoOrigin::Exchange final : public ConnectionExchange, private BodyPipe::
   Arena arena_;
   BodyPipe request_body_;
   ResponseHead head_;
+  std::string_view text_;  // of the answer
   BodyPipe reply_;
-  bool late_ = false;  // the latency has passed, the answer is due
+  bool slow_ = false;
+  bool due_ = false;  // the latency has passed, nothing was answered yet
   Timer timer_;
 };
 
@@ -93,8 +103,8 @@ bool DemoOrigin::Listen(std::string* error) {
   return true;
 }
 
-// A second socket that is bound but never listens: while the region is dead its port refuses connections, and the kernel gives it to
-// nobody else.
+// A second socket that is bound but never listens: while the region is dead its port refuses connections, and the
+// kernel gives it to nobody else.
 bool DemoOrigin::ReservePort(std::string* error) {
   const SockAddr address = ToSockAddr(address_);
   const int one = 1;

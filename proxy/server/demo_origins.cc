@@ -10,8 +10,8 @@ std::unique_ptr<DemoOrigins> DemoOrigins::Open(std::string* error) {
   std::unique_ptr<DemoOrigins> self(new DemoOrigins);
   for (size_t s = 0; s < kDemoServices.size(); ++s) {
     for (size_t r = 0; r < kDemoServices[s].regions; ++r) {
-      auto origin = std::make_unique<DemoOrigin>(self->loop_, self->limits_, self->timeouts_, kDemoRegions[r],
-                                                 kDemoServices[s]);
+      auto origin =
+          std::make_unique<DemoOrigin>(self->loop_, self->limits_, self->timeouts_, kDemoRegions[r], kDemoServices[s]);
       if (!origin->Open(error)) return nullptr;
       self->ports_[s].push_back(origin->port());
       self->services_[s].push_back(std::move(origin));

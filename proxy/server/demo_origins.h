@@ -1,4 +1,5 @@
-// The demo's regions: small HTTP servers (HTTP/1.1 and h2c) with simulated latency, and a switch that makes a region fail.
+// The demo's regions: small HTTP servers (HTTP/1.1 and h2c) with simulated latency, and a switch that makes a region
+// fail.
 //
 // A thread and a loop of their own, ports from the kernel. A region keeps its ports while it is dead.
 #pragma once

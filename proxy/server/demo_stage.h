@@ -1,4 +1,5 @@
-// The demo's own thread as a stage: its story is straight-line code, and load, admin calls and timers play inside its waits.
+// The demo's own thread as a stage: its story is straight-line code, and load, admin calls and timers play inside its
+// waits.
 #pragma once
 
 #include "event/loop.h"

@@ -20,7 +20,7 @@ void DemoTally::Add(const DemoAnswer& answer) {
   }
   if (answer.region) ++regions_[*answer.region];
   if (answer.service) ++services_[*answer.service];
-  if (answer.region && *answer.region != kNearest && !first_from_elsewhere_) first_from_elsewhere_ = answer.ended;
+  if (answer.region && *answer.region != kNearestRegion && !first_from_elsewhere_) first_from_elsewhere_ = answer.ended;
 }
 
 double DemoTally::Share(uint64_t part) const {

@@ -14,8 +14,8 @@ namespace meridian {
 struct DemoAnswer {
   TimePoint sent{};
   TimePoint ended{};
-  int status = 0;       // 0: none, or cut off half way
-  bool unsent = false;  // the edge did not take the request: its door was closed
+  int status = 0;                         // 0: none, or cut off half way
+  bool unsent = false;                    // the edge did not take the request: its door was closed
   std::optional<size_t> region, service;  // who answered; indexes into the demo's world
 
   bool ok() const { return status == 200; }

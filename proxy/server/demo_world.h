@@ -21,7 +21,7 @@ inline constexpr std::array<DemoRegion, 3> kDemoRegions = {{
     {"us-east-1", "[38.95, -77.45]", 45ms},
     {"ap-northeast-1", "[35.68, 139.69]", 90ms},
 }};
-inline constexpr size_t kNearest = 0;
+inline constexpr size_t kNearestRegion = 0;
 
 struct DemoService {
   std::string_view name;
@@ -34,8 +34,8 @@ inline constexpr size_t kCanary = 1;
 inline constexpr std::string_view kDemoRoute = "shop";
 inline constexpr std::string_view kRegionHeader = "x-region";
 inline constexpr std::string_view kServiceHeader = "x-service";
-// Answered after kSlowAnswer instead of the region's latency: a request that a drain finds under way.
+// Its body follows kSlowBody after the head: a request that a drain finds half answered.
 inline constexpr std::string_view kSlowPath = "/slow";
-inline constexpr Duration kSlowAnswer = 1500ms;
+inline constexpr Duration kSlowBody = 1500ms;
 
 }  // namespace meridian

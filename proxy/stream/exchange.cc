@@ -187,10 +187,10 @@ bool Exchange::StartAttempt(const Step& step, int skip_origin, Error* error) {
   AttemptSink& sink = *this;
   attempt_ = std::make_unique<Attempt>(sink, step, o);
   attempt_->started = now;
+  if (!records_) records_ = static_cast<AttemptRecord*>(arena_.Allocate(sizeof(AttemptRecord) * kMaxRecords));
   attempt_->record = std::min(record_count_, kMaxRecords - 1);
-  record_count_ = std::min(record_count_ + 1, kMaxRecords);
-  AttemptRecord& record = RecordOf(*attempt_);
-  record = {};
+  record_count_ = attempt_->record + 1;
+  AttemptRecord& record = *new (&records_[attempt_->record]) AttemptRecord;
   record.region = RegionName(step);
   record.origin = service().regions[step.region].origins[o].url;
   record.reason = Name(step.reason);
@@ -521,7 +521,7 @@ void Exchange::WriteLog(int status, Duration duration) {
   record.bytes_out = state_ == State::kRelaying ? attempt_->body().consumed() : reply_body_.consumed();
   record.duration = duration;
   record.head_time = head_time_;
-  record.attempts = {records_.data(), record_count_};
+  record.attempts = {records_, record_count_};
   context_.Log(record);
 }
 

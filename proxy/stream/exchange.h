@@ -11,7 +11,6 @@
 // says where; the deadline and the retry budget say whether there is still time and right to.
 #pragma once
 
-#include <array>
 #include <string>
 
 #include "stream/attempt.h"
@@ -103,7 +102,7 @@ class Exchange final : public ConnectionExchange, private AttemptSink {
   std::unique_ptr<Attempt> attempt_;
   std::unique_ptr<Attempt> held_;  // an answer with a failure status, in case nothing better comes
   static constexpr size_t kMaxRecords = Plan::kMaxSteps + 4;
-  std::array<AttemptRecord, kMaxRecords> records_;
+  AttemptRecord* records_ = nullptr;  // in the arena, kMaxRecords of them
   size_t record_count_ = 0;
   ResponseHead reply_head_;
   BodyPipe reply_body_;

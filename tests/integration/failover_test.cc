@@ -90,7 +90,7 @@ TEST_P(Failover, ClientsSeeNothingAndTheRegionGetsItsTrafficBack) {
     const json region = edge.RegionStatus(kNear);
     return region.is_object() && region.value("breaker", "") == "closed";
   };
-  EXPECT_TRUE(Eventually(near_share_is_back, 10s, 50ms)) << edge.RegionStatus(kNear).dump(1) << edge.EventText();
+  EXPECT_TRUE(Eventually(near_share_is_back, 12s, 50ms)) << edge.RegionStatus(kNear).dump(1) << edge.EventText();
   const double back_at = load.ElapsedMs();
   RunFor(load, 400ms);
   const std::vector<LoadSample> samples = load.Stop();

@@ -69,13 +69,14 @@ class ChaosGate::Relay {
     return responses_.pieces.empty() ? Clock::time_point::max() : responses_.pieces.front().due;
   }
 
-  // What the client sent goes nowhere. Returns it.
-  std::string Swallow(const GateMode& mode) {
+  // What the client sent goes nowhere. Returns it; `over`: the connection must now be reset.
+  std::string Swallow(const GateMode& mode, bool* over) {
     char buffer[kPiece];
     const ssize_t count = recv(client_.get(), buffer, sizeof(buffer), MSG_DONTWAIT);
+    *over = false;
     if (count < 0 && errno == EAGAIN) return "";
     tainted_ = true;
-    if (count <= 0 || mode.kind != Kind::kHang) Reset();
+    *over = count <= 0 || mode.kind != Kind::kHang;
     return count > 0 ? std::string(buffer, static_cast<size_t>(count)) : "";
   }
 
@@ -225,9 +226,14 @@ struct ChaosGate::Thread {
 
   void Step(Relay* relay) {
     if (!Relay::Swallows(mode)) return relay->Move(mode, Clock::now());
-    const std::string bytes = relay->Swallow(mode);
-    const std::lock_guard lock(gate.mutex_);
-    if (gate.swallowed_.size() < kMostSwallowed) gate.swallowed_ += bytes;
+    bool over = false;
+    const std::string bytes = relay->Swallow(mode, &over);
+    {
+      const std::lock_guard lock(gate.mutex_);
+      if (gate.swallowed_.size() < kMostSwallowed) gate.swallowed_ += bytes;
+    }
+    // Only now, so that whoever sees the reset also finds its bytes in Swallowed().
+    if (over) relay->Reset();
   }
 };
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <regex>
 #include <sstream>
 
 #include "support/harness_error.h"
@@ -28,10 +27,15 @@ void ParseHeads(const std::string& text, CurlResult* result) {
   }
 }
 
+// "20 2xx" → 20 for "2xx": the digits that stand before the first place where `what` follows a number.
 uint64_t NumberBefore(const std::string& text, const std::string& what) {
-  std::smatch found;
-  if (!std::regex_search(text, found, std::regex("(\\d+) " + what))) return 0;
-  return std::strtoull(found[1].str().c_str(), nullptr, 10);
+  static constexpr const char* kDigits = "0123456789";
+  for (size_t at = text.find(' ' + what); at != std::string::npos; at = text.find(' ' + what, at + 1)) {
+    const size_t before = at == 0 ? std::string::npos : text.find_last_not_of(kDigits, at - 1);
+    const size_t begin = before == std::string::npos ? 0 : before + 1;
+    if (begin < at) return std::strtoull(text.c_str() + begin, nullptr, 10);
+  }
+  return 0;
 }
 
 }  // namespace
