@@ -41,7 +41,10 @@ void Hook::PushTo(List* list) {
 }
 
 void Hook::AtTurnEnd() { PushTo(&loop_.turn_end_); }
-void Hook::NextTurn() { PushTo(&loop_.next_turn_); }
+void Hook::NextTurn() {
+  // One that is due in this turn stays in its place, or two hooks that ask for each other would starve the later one.
+  if (!list_ || list_ == &loop_.turn_end_) PushTo(&loop_.next_turn_);
+}
 
 void Hook::Cancel() {
   if (!list_) return;
@@ -83,7 +86,7 @@ void Timer::Cancel() {
 
 Watch::Watch(Loop& loop, int fd, Mode mode, Callback readable, Callback writable)
     : event_(nullptr, event_free), readable_(readable), writable_(writable) {
-  const int edge = EV_READ | EV_WRITE | EV_ET | EV_PERSIST;
+  const int edge = EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST;
   const int level = EV_READ | EV_PERSIST;
   const auto flags = static_cast<short>(mode == Mode::kEdge ? edge : level);
   event_.reset(event_new(loop.base_.get(), fd, flags, &Watch::OnEvent, this));
@@ -101,9 +104,10 @@ void Watch::OnEvent(int, short what, void* self) {
   auto* watch = static_cast<Watch*>(self);
   bool destroyed = false;
   watch->destroyed_ = &destroyed;
+  if (what & EV_CLOSED) watch->peer_closed_ = true;
   // Writes first: room that just appeared lets this turn's answers leave.
   if ((what & EV_WRITE) && watch->writable_.function) watch->writable_();
-  if (!destroyed && (what & EV_READ)) watch->readable_();
+  if (!destroyed && (what & (EV_READ | EV_CLOSED))) watch->readable_();
   if (!destroyed) watch->destroyed_ = nullptr;
 }
 

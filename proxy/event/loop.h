@@ -86,6 +86,8 @@ class Watch {
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
+  // The peer's FIN was seen (EPOLLRDHUP). It may share its edge with data, so a short read is not the end of what is readable.
+  bool peer_closed() const { return peer_closed_; }
   // Level mode only: stop and resume being called.
   void Pause();
   void Resume();
@@ -94,6 +96,7 @@ class Watch {
   static void OnEvent(int fd, short what, void* self);
   std::unique_ptr<::event, void (*)(::event*)> event_;
   Callback readable_, writable_;
+  bool peer_closed_ = false;
   bool* destroyed_ = nullptr;  // set while a callback runs, so that it may delete this watch
 };
 

@@ -45,6 +45,8 @@ class Codec {
   // Appends what can be sent now, at most out.room(). Nothing appended: nothing to say until the next WantWrite.
   virtual void Produce(OutBuffer& out) = 0;
   virtual bool paused() const { return false; }  // do not read for now
+  // In the middle of a message: it matters at once if the connection broke right behind the last bytes.
+  virtual bool expects_more() const { return false; }
   // The last byte was produced: close after it is sent.
   virtual bool finished() const = 0;
   // The peer broke the protocol: close without any further reading (what Produce still has is sent first).

@@ -30,6 +30,7 @@ class H1Client final : public ClientCodec,
   void OnEof() override;
   void Produce(OutBuffer& out) override;
   bool paused() const override;
+  bool expects_more() const override { return busy_; }
   bool finished() const override { return finished_; }
   const Error& error() const override { return error_; }
   void OnClosed(const Error& error) override;

@@ -137,8 +137,35 @@ int H1Parser::OnHeadersDone() {
   return action == H1ParserSink::Head::kNoBody ? 1 : 0;
 }
 
+// Lines end in CR LF (a bare LF is read as a line end by some and as text by others), and a request line has exactly two spaces.
+bool H1Parser::ScanHead(std::span<const uint8_t> bytes) {
+  for (const uint8_t byte : bytes) {
+    if (byte == '\n') {
+      if (last_byte_ != '\r') return false;
+      --line_bytes_;  // the CR
+      if (line_bytes_ > 0) {
+        if (first_line_ && requests_ && first_line_spaces_ != 2) return false;
+        first_line_ = false;
+      } else if (!first_line_) {
+        head_scanned_ = true;
+        return true;
+      }
+      line_bytes_ = 0;
+    } else {
+      ++line_bytes_;
+      first_line_spaces_ += first_line_ && byte == ' ';
+    }
+    last_byte_ = byte;
+  }
+  return true;
+}
+
 size_t H1Parser::Feed(std::span<const uint8_t> bytes) {
   if (failure_ != Failure::kNone || bytes.empty()) return 0;
+  if (!head_scanned_ && !ScanHead(bytes)) {
+    Fail(Failure::kMalformed);
+    return 0;
+  }
   const char* begin = reinterpret_cast<const char*>(bytes.data());
   feed_begin_ = begin;
   feed_end_ = begin + bytes.size();
@@ -178,6 +205,11 @@ void H1Parser::Reset() {
   header_bytes_ = 0;
   content_length_ = kUnknownLength;
   host_count_ = 0;
+  head_scanned_ = false;
+  first_line_ = true;
+  last_byte_ = 0;
+  line_bytes_ = 0;
+  first_line_spaces_ = 0;
   chunked_ = keep_alive_ = in_trailers_ = message_done_ = value_open_ = false;
   value_end_feed_ = 0;
 }

@@ -1,4 +1,4 @@
-// HTTP/1 messages out of bytes, by llhttp in strict mode plus the checks it leaves to us: obs-fold, header limits,
+// HTTP/1 messages out of bytes, by llhttp in strict mode plus the checks it leaves to us: obs-fold, bare LF, spaces in the request line, header limits,
 // `Transfer-Encoding` only as exactly `chunked` and only in HTTP/1.1. Requests and responses alike; one message at a time.
 //
 // The parser keeps nothing of the input: head text is copied into the arena of the message, bodies are handed on.
@@ -63,6 +63,7 @@ class H1Parser {
   static H1Parser* Self(llhttp_t* p) { return static_cast<H1Parser*>(p->data); }
   static const llhttp_settings_t* Settings();
   int Fail(Failure why);
+  bool ScanHead(std::span<const uint8_t> bytes);
   int OnField(std::string_view piece);
   int OnValue(std::string_view piece);
   int OnHeaderDone();
@@ -86,6 +87,12 @@ class H1Parser {
   bool in_trailers_ = false;
   bool message_done_ = false;
   bool value_open_ = false;
+  // What llhttp lets pass in a head, found by a look at its raw lines.
+  bool head_scanned_ = false;   // the empty line was seen
+  bool first_line_ = true;
+  uint8_t last_byte_ = 0;
+  uint32_t line_bytes_ = 0;     // without CR LF
+  int first_line_spaces_ = 0;
   // To tell a value split by the network from an obs-fold (RFC 9112 §5.2).
   const char* feed_begin_ = nullptr;
   const char* feed_end_ = nullptr;

@@ -22,6 +22,7 @@ class H1Server final : public ServerCodec, private ServerStream, private H1Parse
   void OnEof() override;
   void Produce(OutBuffer& out) override;
   bool paused() const override;
+  bool expects_more() const override { return handler_ && !request_done_; }
   bool finished() const override { return finished_; }
   const Error& error() const override { return error_; }
   bool cut() const override { return cut_; }

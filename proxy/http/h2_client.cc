@@ -7,6 +7,8 @@ namespace {
 
 constexpr Error kOriginClosed{ErrorCode::kClosedEarly, Fault::kOrigin, Retry::kIfIdempotent, "connection closed"};
 constexpr Error kRefused{ErrorCode::kRefusedStream, Fault::kOrigin, Retry::kAlways, "stream refused"};
+// Above the last stream of a GOAWAY: the connection ended before it took the request; the origin is not in doubt.
+constexpr Error kLeftBehind{ErrorCode::kStaleConnection, Fault::kOrigin, Retry::kAlways, "connection going away"};
 constexpr Error kStreamReset{ErrorCode::kReset, Fault::kOrigin, Retry::kIfIdempotent, "stream reset"};
 constexpr int kMaxInformational = 32;
 
@@ -153,11 +155,15 @@ void H2Client::OnHeadersSent(H2Stream* stream) { static_cast<Stream*>(stream)->S
 
 void H2Client::OnStreamClosed(H2Stream* stream, uint32_t code) {
   auto* mine = static_cast<Stream*>(stream);
-  mine->Closed(code == NGHTTP2_REFUSED_STREAM ? kRefused : kStreamReset, mine->complete());
+  // An origin that ends connections before it takes anything is in doubt, though.
+  const Error& refused = goaway_ && taken_ > 0 ? kLeftBehind : kRefused;
+  mine->Closed(code == NGHTTP2_REFUSED_STREAM ? refused : kStreamReset, mine->complete());
 }
 
 void H2Client::OnFrame(const nghttp2_frame& frame) {
-  if (frame.hd.type == NGHTTP2_GOAWAY) goaway_ = true;
+  if (frame.hd.type != NGHTTP2_GOAWAY) return;
+  goaway_ = true;
+  taken_ = frame.goaway.last_stream_id;
 }
 
 void H2Client::OnEof() {

@@ -21,6 +21,7 @@ class H2Client final : public ClientCodec, private H2Session {
   void OnBytes(Block* block, std::span<const uint8_t> bytes) override { Feed(block, bytes); }
   void OnEof() override;
   void Produce(OutBuffer& out) override { Drain(out); }
+  bool expects_more() const override { return active() > 0; }
   bool finished() const override { return over() || (goaway_ && active() == 0); }
   const Error& error() const override { return error_; }
   void OnClosed(const Error& error) override;
@@ -36,6 +37,7 @@ class H2Client final : public ClientCodec, private H2Session {
   void OnFrame(const nghttp2_frame& frame) override;
 
   bool goaway_ = false;  // the origin takes no new requests here
+  int32_t taken_ = 0;    // the last stream it took
 };
 
 }  // namespace meridian

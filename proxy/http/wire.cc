@@ -46,6 +46,8 @@ void Wire::ResumeRead() {
 
 void Wire::OnTransportReadable() {
   readable_ = true;
+  // Nobody reads while the codec is paused, but a client that is gone must not be waited on. (Its FIN alone may be a half-close.)
+  if (codec_ && codec_->paused() && transport_->Broken()) return Close(kReadFailed, false);
   if (!read_hook_.queued()) ReadSome();
 }
 
@@ -68,13 +70,19 @@ void Wire::ReadSome() {
     uint8_t* into = block->data() + block->used;
     const ReadResult result = transport_->Read(into, block->room());
     if (result.state != ReadState::kMore) readable_ = false;
+    bool look_again = false;
     if (result.bytes > 0) {
       bytes_read_ += result.bytes;
       fed += result.bytes;
       block->used += static_cast<uint32_t>(result.bytes);
       if (!lingering_) codec_->OnBytes(block, {into, result.bytes});
+      look_again = result.state == ReadState::kDrained && !closed_ && codec_->expects_more();
     }
     if (closed_) return;
+    if (look_again) {
+      transport_->LookAgain();
+      readable_ = true;
+    }
     if (result.state == ReadState::kFailed) return Close(kReadFailed, false);
     if (result.state == ReadState::kEof) eof_ = true;
     if (codec_->error()) break;

@@ -58,7 +58,10 @@ std::optional<Endpoint> ParseHostPort(std::string_view text) {
   uint16_t port = 0;
   const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), port);
   if (ec != std::errc() || end != digits.data() + digits.size() || digits.empty()) return std::nullopt;
-  if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+  const bool bracketed = host.size() >= 2 && host.front() == '[' && host.back() == ']';
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  // "::1:80" could be an address without a port.
+  if (bracketed != (host.find(':') != std::string_view::npos)) return std::nullopt;
   if (host.empty()) host = "0.0.0.0";
   if (host == "localhost") host = "127.0.0.1";
   return ParseIpLiteral(host, port);

@@ -25,6 +25,8 @@ class TcpSocket {
   bool FinishConnect(Error* error);
   bool connecting() const { return connecting_; }
 
+  // After a read of fewer bytes than asked for: nothing more is there now, and a new edge will tell.
+  bool ShortReadDrains() const { return !watch_.peer_closed(); }
   Received Receive(uint8_t* into, size_t capacity, size_t* bytes);
   // Sends now what the kernel takes and keeps the rest. False: the connection is dead.
   bool Send(std::span<const uint8_t> bytes);

@@ -16,8 +16,7 @@ class TcpTransport final : public Transport {
     size_t n = 0;
     switch (socket_.Receive(into, capacity, &n)) {
       case TcpSocket::Received::kBytes:
-        // A short read empties the socket; more bytes make a new edge.
-        return {n, n < capacity ? ReadState::kDrained : ReadState::kMore};
+        return {n, n < capacity && socket_.ShortReadDrains() ? ReadState::kDrained : ReadState::kMore};
       case TcpSocket::Received::kAgain:
         return {0, ReadState::kDrained};
       case TcpSocket::Received::kEof:

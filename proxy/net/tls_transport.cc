@@ -89,6 +89,8 @@ class TlsTransport final : public Transport {
     return result;
   }
 
+  void LookAgain() override { drained_ = false; }
+
   bool Write(std::span<const uint8_t> bytes) override {
     LocalScratch().out.clear();
     while (!bytes.empty()) {
@@ -145,8 +147,9 @@ class TlsTransport final : public Transport {
       if (why == SSL_ERROR_ZERO_RETURN) return {total, ReadState::kEof};
       if (why != SSL_ERROR_WANT_READ) {
         ERR_clear_error();
-        // EOF without close_notify: heads and framed bodies tell by themselves whether they are whole.
-        return {total, input_.eof ? ReadState::kEof : ReadState::kFailed};
+        // EOF without close_notify. A client that half-closes so still gets its answer; from an origin it may be a
+        // body cut by anyone on the path (RFC 9112 §9.8).
+        return {total, input_.eof && !client_ ? ReadState::kEof : ReadState::kFailed};
       }
       if (drained_) return {total, ReadState::kDrained};
       if (!Refill()) return {total, ReadState::kFailed};
@@ -161,7 +164,7 @@ class TlsTransport final : public Transport {
     size_t n = 0;
     switch (socket_.Receive(in, sizeof in, &n)) {
       case TcpSocket::Received::kBytes:
-        drained_ = n < sizeof in;
+        drained_ = n < sizeof in && socket_.ShortReadDrains();
         input_ = {in, n, false};
         return true;
       case TcpSocket::Received::kAgain:

@@ -42,6 +42,10 @@ enum class Alpn : uint8_t { kNone, kHttp11, kH2 };
 class Transport : public Disposable {
  public:
   virtual ReadResult Read(uint8_t* into, size_t capacity) = 0;
+  // The next Read asks the kernel even though the last one drained it: a reset may have shared its edge with data.
+  virtual void LookAgain() {}
+  // The connection is gone in both directions (reset), found out without reading.
+  bool Broken() const;
   // REQUIRES: !blocked(). False: the connection is dead (the sink is not called for it).
   virtual bool Write(std::span<const uint8_t> bytes) = 0;
   virtual bool blocked() const = 0;

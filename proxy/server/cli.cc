@@ -81,6 +81,8 @@ int RunCli(int argc, char** argv) {
   auto* version = app.add_subcommand("version", "Print the version");
   auto* help = app.add_subcommand("help", "Print this help");
 
+  // Asked after parsing, CLI11 would print the help of `help`.
+  const std::string help_text = app.help();
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
@@ -91,7 +93,7 @@ int RunCli(int argc, char** argv) {
   if (*validate) return Validate(files, format == "json");
   if (*demo) return RunDemo(demo_options);
   if (*version) std::cout << "meridian " << kVersion << "\n";
-  if (*help) std::cout << app.help();
+  if (*help) std::cout << help_text;
   return kOk;
 }
 

@@ -10,6 +10,7 @@ namespace {
 
 constexpr double kTolerance = 0.003;
 constexpr Duration kChangeLimit = 1s;
+constexpr Duration kSettle = 100ms;  // workers take up a new world between their turns
 constexpr Duration kBurstLimit = 60s;
 constexpr size_t kAtOnce = 128;
 
@@ -34,10 +35,10 @@ bool Change(DemoStory& story, const Step& step) {
     return false;
   }
   story.Say(fmt::format("PATCH to {} / {} took {:.1f} ms", step.stable, step.canary, ToMilliseconds(took)));
-  return took <= kChangeLimit;
+  return took + kSettle <= kChangeLimit && story.Pause(kSettle);
 }
 
-// The share over requests sent from now on: had the change not taken effect yet, it would be off.
+// The share over requests sent from now on: had the change not taken effect everywhere, it would be off.
 bool Measure(DemoStory& story, const Step& step) {
   story.BeginChapter();
   story.load().Burst(step.requests, kAtOnce);

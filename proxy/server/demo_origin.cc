@@ -69,7 +69,10 @@ class DemoOrigin::Exchange final : public ConnectionExchange, private BodyPipe::
     reply_.Finish();
   }
 
-  void OnStreamClosed(bool) override { connection_.Remove(this); }
+  void OnStreamClosed(bool) override {
+    timer_.Cancel();  // what is left of us may outlive the origin by a turn
+    connection_.Remove(this);
+  }
 
   DemoOrigin& origin_;
   ClientConnection& connection_;

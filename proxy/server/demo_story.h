@@ -66,7 +66,7 @@ class DemoStory final : private DemoLoadSink {
   DemoLoadSink& Self() { return *this; }
 
   DemoSet set_;
-  DemoLoad load_;
+  DemoLoad load_;  // ends after admin_: its end lets the loop destroy what both have retired
   DemoAdmin admin_;
   const TimePoint started_;
   TimePoint interval_began_;

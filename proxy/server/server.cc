@@ -193,13 +193,12 @@ void Server::OnSignal() {
   while (read(signal_fd_, &info, sizeof info) == sizeof info) {
     switch (static_cast<int>(info.ssi_signo)) {
       case SIGINT:
-        if (draining_) {
-          loop_.Stop();
-          break;
-        }
-        [[fallthrough]];
       case SIGTERM:
-        BeginDrain();
+        if (draining_) {
+          loop_.Stop();  // the second time it is meant
+        } else {
+          BeginDrain();
+        }
         break;
       case SIGQUIT:
         loop_.Stop();

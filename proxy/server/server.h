@@ -21,7 +21,7 @@ class Server {
   static std::unique_ptr<Server> Make(Config config, std::string* error);
   ~Server();
 
-  // Until drained or stopped. SIGTERM and the first SIGINT drain, SIGQUIT and the second SIGINT stop, SIGUSR1 reopens the access log.
+  // Until drained or stopped. The first SIGTERM or SIGINT drains, the second and SIGQUIT stop, SIGUSR1 reopens the access log.
   // REQUIRES: BlockSignals() was called before any thread of the process was started.
   void Run();
   static void BlockSignals();

@@ -57,4 +57,9 @@ void AddProxyStatus(Arena& arena, const Error& error, HeaderBlock* headers) {
   headers->Add("proxy-status", arena.Concat("meridian; error=", ProxyErrorType(error.code)), HeaderId::kOther);
 }
 
+void AddProxyStatus(Arena& arena, int status, HeaderBlock* headers) {
+  const std::string_view type = status == 404 ? "destination_not_found" : "http_request_error";
+  headers->Add("proxy-status", arena.Concat("meridian; error=", type), HeaderId::kOther);
+}
+
 }  // namespace meridian

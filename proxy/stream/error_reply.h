@@ -17,5 +17,7 @@ ReplyText MakeReplyText(Arena& arena, int status, std::string_view accept);
 
 // `proxy-status: meridian; error=connection_timeout` (RFC 9209).
 void AddProxyStatus(Arena& arena, const Error& error, HeaderBlock* headers);
+// The same for an answer that no origin was asked for: refused requests, no route.
+void AddProxyStatus(Arena& arena, int status, HeaderBlock* headers);
 
 }  // namespace meridian

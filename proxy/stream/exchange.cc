@@ -16,7 +16,11 @@ constexpr Error kResponseTimeout{ErrorCode::kResponseTimeout, Fault::kOrigin, Re
 constexpr Error kDeadline{ErrorCode::kDeadline, Fault::kOrigin, Retry::kNever, "the request ran out of time"};
 constexpr Error kNoWeight{ErrorCode::kPoolFull, Fault::kSelf, Retry::kNever, "every weight of the route is 0"};
 
-constexpr int kSameRegionTries = 2;  // stale kept connections and sibling origins, per region
+// Second chances within one region: stale kept connections, refused streams, sibling origins.
+constexpr int kSameRegionTries = 2;
+// A connection that ended (GOAWAY) before it took the request proves nothing against its origin. Each such connection took at
+// least one other request, so a request is overtaken at most by those that share its connection.
+constexpr uint8_t kGoawayTries = 100;
 
 // An attempt that has somewhere else to go gets at most this part of what is left.
 constexpr double kAttemptShare = 0.6;
@@ -142,7 +146,7 @@ bool Exchange::AskFilters() {
   for (const auto& filter : route().filters) {
     if (auto reply = filter->OnRequest(request_, stream_context_)) {
       Move(Event::kRefused);
-      Reply(reply->status, arena_.Copy(reply->content_type), arena_.Copy(reply->body), nullptr);
+      Reply(reply->status, arena_.Copy(reply->content_type), arena_.Copy(reply->body));
       return false;
     }
   }
@@ -326,8 +330,11 @@ bool Exchange::MayTryNext(const Outcome& outcome) {
 
 // A kept connection that died, or a sibling address when one can't be reached: the region itself is not in doubt.
 bool Exchange::RetryInRegion(const Error& error) {
-  const bool stale = error.code == ErrorCode::kStaleConnection;
-  if ((!stale && !IsConnectError(error.code)) || same_region_tries_ >= kSameRegionTries) return false;
+  const bool stale = error.code == ErrorCode::kStaleConnection || error.code == ErrorCode::kRefusedStream;
+  const bool left_behind = error.code == ErrorCode::kStaleConnection && error.retry == Retry::kAlways;
+  if ((!stale && !IsConnectError(error.code)) || same_region_tries_ >= (left_behind ? kGoawayTries : kSameRegionTries)) {
+    return false;
+  }
   if (request_body_.consumed() > 0 || (error.retry != Retry::kAlways && !Replayable())) return false;
   const Step step = attempt_->step();
   const int origin = attempt_->origin();
@@ -388,19 +395,24 @@ void Exchange::GiveUp(const Error& error) {
 
 void Exchange::ReplyWithText(int status, const Error* error) {
   const ReplyText text = MakeReplyText(arena_, status, request_.headers.Get(HeaderId::kAccept));
-  Reply(status, text.content_type, text.body, error);
+  reply_head_.headers = HeaderBlock(&arena_);
+  if (error) {
+    AddProxyStatus(arena_, *error, &reply_head_.headers);
+  } else {
+    AddProxyStatus(arena_, status, &reply_head_.headers);
+  }
+  Reply(status, text.content_type, text.body);
 }
 
-void Exchange::Reply(int status, std::string_view content_type, std::string_view body, const Error* error) {
+void Exchange::Reply(int status, std::string_view content_type, std::string_view body) {
   local_status_ = status;
   if (end_ == "complete") end_ = "local";
   head_time_ = context_.loop().Now() - head_read_;
   reply_head_.status = status;
-  reply_head_.headers = HeaderBlock(&arena_);
+  if (!reply_head_.headers.arena()) reply_head_.headers = HeaderBlock(&arena_);
   reply_head_.content_length = static_cast<int64_t>(body.size());
   reply_head_.headers.Add("content-type", content_type, HeaderId::kContentType);
   reply_head_.headers.Add("x-request-id", stream_context_.request_id, HeaderId::kXRequestId);
-  if (error) AddProxyStatus(arena_, *error, &reply_head_.headers);
   reply_body_.Write(nullptr, {reinterpret_cast<const uint8_t*>(body.data()), body.size()});
   reply_body_.Finish();
   progress_ = 0;

@@ -57,7 +57,7 @@ class Exchange final : public ConnectionExchange, private AttemptSink {
   void Drop(std::unique_ptr<Attempt>& attempt);
   void Commit();
   void GiveUp(const Error& error);
-  void Reply(int status, std::string_view content_type, std::string_view body, const Error* error);
+  void Reply(int status, std::string_view content_type, std::string_view body);
   void ReplyWithText(int status, const Error* error);
   void Finish();
 

@@ -61,7 +61,10 @@ TEST_F(AccessLog, AFailoverShowsEveryAttemptWithItsOutcome) {
   for (const json& line : log) {
     EXPECT_EQ(line.value("status", 0), 200);
     EXPECT_EQ(line.value("region", ""), kMiddle);
-    ASSERT_EQ(line.at("attempts").size(), 2u) << line.dump();
+    // A reset on a kept connection may mean that it was stale: the region gets a second chance on a new one.
+    const size_t attempts = line.at("attempts").size();
+    ASSERT_GE(attempts, 2u) << line.dump();
+    ASSERT_LE(attempts, 3u) << line.dump();
     const json& first = line.at("/attempts/0"_json_pointer);
     EXPECT_EQ(first.value("region", ""), kNear);
     if (line.value("path", "") == "/503") {
@@ -69,7 +72,7 @@ TEST_F(AccessLog, AFailoverShowsEveryAttemptWithItsOutcome) {
     } else {
       EXPECT_FALSE(first.value("error", "").empty()) << line.dump();
     }
-    const json& second = line.at("/attempts/1"_json_pointer);
+    const json& second = line.at("attempts").back();
     EXPECT_EQ(second.value("region", ""), kMiddle);
     EXPECT_EQ(second.value("status", 0), 200);
     EXPECT_EQ(second.value("error", ""), "");
