@@ -102,7 +102,9 @@ void Controller::OnProbe(size_t id, const ProbeResult& result) {
   ++(result.passed ? origin.probes_ok : origin.probes_failed);
   origin.last_probe = result.status ? fmt::format("{} in {:.1f} ms", result.status, ToMilliseconds(result.head_time))
                                     : std::string(Name(result.error.code));
-  if (result.passed) origin.rtt.Add(result.head_time, now);
+  // An answer that was held up by a fault measures the fault. Distance is taken from origins that were well before.
+  const ProbeState& known = origin.prober->state();
+  if (result.passed && known.serving() != Serving::kDown && !known.suspicious()) origin.rtt.Add(result.head_time, now);
   if (origin.prober->state().OnResult(result.passed)) {
     const Serving serving = origin.prober->state().serving();
     const ServiceModel& service = model_->services[place.service];

@@ -33,7 +33,13 @@ class BodyPipe {
   // An h1 writer pauses reading above this many unread bytes.
   static constexpr size_t kHighWater = 64 * 1024;
 
+  // The last one counts: a body that no origin has begun to take may move on to another attempt.
   void set_reader(Reader* reader) { reader_ = reader; }
+  bool is_reader(const Reader* reader) const { return reader_ == reader; }
+  // Nothing if the body moved on.
+  void RemoveReader(const Reader* reader) {
+    if (reader_ == reader) reader_ = nullptr;
+  }
   void set_writer(Writer* writer) { writer_ = writer; }
 
   // ---- writer

@@ -7,6 +7,7 @@ namespace {
 
 constexpr Error kMalformed{ErrorCode::kProtocol, Fault::kOrigin, Retry::kIfIdempotent, "malformed response"};
 constexpr Error kUnasked{ErrorCode::kProtocol, Fault::kOrigin, Retry::kIfIdempotent, "bytes without a request"};
+constexpr Error kHeadTooLarge{ErrorCode::kTooLarge, Fault::kSelf, Retry::kAlways, "request head too large"};
 constexpr Error kAbandoned{ErrorCode::kCancelled, Fault::kSelf, Retry::kNever, "abandoned"};
 
 }  // namespace
@@ -46,17 +47,22 @@ void H1Client::Produce(OutBuffer& out) {
       head.content_length = 0;
       framing = H1Framing::kLength;
     }
-    if (!WriteRequestHead(head, framing, out)) return FailStream(kMalformed);
+    if (!WriteRequestHead(head, framing, out)) {
+      error_ = kHeadTooLarge;
+      return FailStream(kHeadTooLarge);
+    }
     head_sent_ = true;
   }
   if (body_) {
+    // Answered before it took any of the body, which another attempt carries now.
+    if (!body_->is_reader(this)) return;
     const bool ended = WriteBody(*body_, framing_, out);
     if (body_->failed() && body_->size() == 0) {
       error_ = kAbandoned;  // the client never sent the rest; neither can we
       return;
     }
     if (!ended) return;
-    body_->set_reader(nullptr);
+    body_->RemoveReader(this);
     body_ = nullptr;
   }
   request_done_ = true;
@@ -155,7 +161,7 @@ void H1Client::OnClosed(const Error& error) {
 // ---- end of a stream -----------------------------------------------------------------------------------------------
 
 ResponseHandler* H1Client::Release() {
-  if (body_) body_->set_reader(nullptr);
+  if (body_) body_->RemoveReader(this);
   body_ = nullptr;
   request_ = nullptr;
   if (handler_) handler_->response_body().set_writer(nullptr);

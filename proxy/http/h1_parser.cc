@@ -1,5 +1,8 @@
 #include "http/h1_parser.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "http/header_rules.h"
 
 namespace meridian {
@@ -21,6 +24,7 @@ const llhttp_settings_t* H1Parser::Settings() {
     };
     s.on_url = [](llhttp_t* p, const char* at, size_t n) {
       H1Parser* self = Self(p);
+      self->header_bytes_ += static_cast<uint32_t>(n);  // the whole head fits into one flush
       return self->AppendText(&self->target_, {at, n}, self->limits_.max_target_bytes, Failure::kTargetTooLong) ? 0 : -1;
     };
     s.on_header_field = [](llhttp_t* p, const char* at, size_t n) { return Self(p)->OnField({at, n}); };
@@ -74,6 +78,8 @@ int H1Parser::OnValue(std::string_view piece) {
     // Within one value llhttp only comes back because the input was split exactly there, or because the line was folded.
     const bool split = piece.data() == feed_begin_ && value_end_feed_ + 1 == feed_;
     if (!split && !piece.empty()) return Fail(Failure::kMalformed);
+  } else if (!piece.empty() && VisibleBefore(piece.data()) == '\n') {
+    return Fail(Failure::kMalformed);  // folded before its first character
   }
   value_open_ = true;
   if (!piece.empty()) value_end_feed_ = piece.data() + piece.size() == feed_end_ ? feed_ : 0;
@@ -82,6 +88,14 @@ int H1Parser::OnValue(std::string_view piece) {
   if (header_bytes_ > limit) return Fail(Failure::kHeadersTooLarge);
   value_ = value_.empty() ? arena_->Copy(piece) : arena_->Append(value_, piece);
   return 0;
+}
+
+// The last byte before `at` that is neither space nor tab.
+char H1Parser::VisibleBefore(const char* at) const {
+  while (at > feed_begin_) {
+    if (*--at != ' ' && *at != '\t') return *at;
+  }
+  return last_visible_;
 }
 
 int H1Parser::OnHeaderDone() {
@@ -139,23 +153,27 @@ int H1Parser::OnHeadersDone() {
 
 // Lines end in CR LF (a bare LF is read as a line end by some and as text by others), and a request line has exactly two spaces.
 bool H1Parser::ScanHead(std::span<const uint8_t> bytes) {
-  for (const uint8_t byte : bytes) {
-    if (byte == '\n') {
-      if (last_byte_ != '\r') return false;
-      --line_bytes_;  // the CR
-      if (line_bytes_ > 0) {
-        if (first_line_ && requests_ && first_line_spaces_ != 2) return false;
-        first_line_ = false;
-      } else if (!first_line_) {
-        head_scanned_ = true;
-        return true;
-      }
-      line_bytes_ = 0;
-    } else {
-      ++line_bytes_;
-      first_line_spaces_ += first_line_ && byte == ' ';
+  const uint8_t* at = bytes.data();
+  const uint8_t* const end = at + bytes.size();
+  while (at < end) {
+    const auto* lf = static_cast<const uint8_t*>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
+    const uint8_t* stop = lf ? lf : end;
+    line_bytes_ += static_cast<uint32_t>(stop - at);
+    if (first_line_ && requests_) first_line_spaces_ += static_cast<int>(std::count(at, stop, ' '));
+    if (stop > at) last_byte_ = stop[-1];
+    if (!lf) return true;
+    if (last_byte_ != '\r' || line_bytes_ == 0) return false;
+    const bool empty = line_bytes_ == 1;  // the CR
+    if (first_line_ && !empty) {
+      if (requests_ && first_line_spaces_ != 2) return false;
+      first_line_ = false;
+    } else if (!first_line_ && empty) {
+      head_scanned_ = true;
+      return true;
     }
-    last_byte_ = byte;
+    line_bytes_ = 0;
+    last_byte_ = 0;
+    at = lf + 1;
   }
   return true;
 }
@@ -171,7 +189,10 @@ size_t H1Parser::Feed(std::span<const uint8_t> bytes) {
   feed_end_ = begin + bytes.size();
   ++feed_;
   const llhttp_errno_t code = llhttp_execute(&parser_, begin, bytes.size());
-  if (code == HPE_OK) return bytes.size();
+  if (code == HPE_OK) {
+    last_visible_ = VisibleBefore(feed_end_);
+    return bytes.size();
+  }
   const char* stop = llhttp_get_error_pos(&parser_);
   const size_t taken = stop ? static_cast<size_t>(stop - begin) : 0;
   if (code == HPE_PAUSED) {

@@ -67,6 +67,7 @@ class H1Parser {
   int OnField(std::string_view piece);
   int OnValue(std::string_view piece);
   int OnHeaderDone();
+  char VisibleBefore(const char* at) const;
   int OnHeadersDone();
   int OnBegin();
   bool AppendText(std::string_view* text, std::string_view piece, uint32_t limit, Failure why);
@@ -90,13 +91,14 @@ class H1Parser {
   // What llhttp lets pass in a head, found by a look at its raw lines.
   bool head_scanned_ = false;   // the empty line was seen
   bool first_line_ = true;
-  uint8_t last_byte_ = 0;
+  uint8_t last_byte_ = 0;       // of the line so far
   uint32_t line_bytes_ = 0;     // without CR LF
   int first_line_spaces_ = 0;
   // To tell a value split by the network from an obs-fold (RFC 9112 §5.2).
   const char* feed_begin_ = nullptr;
   const char* feed_end_ = nullptr;
   uint64_t feed_ = 0;
+  char last_visible_ = 0;        // of the feeds before
   uint64_t value_end_feed_ = 0;  // feed whose very last byte was of the current value; 0: none
 };
 

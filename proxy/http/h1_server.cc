@@ -240,7 +240,10 @@ void H1Server::Produce(OutBuffer& out) {
   for (const ResponseHead& early : early_) WriteResponseHead(early, H1Framing::kNone, false, false, out);
   early_.clear();
   if (!have_head_ || !handler_ || error_) return;
-  if (!head_sent_ && !WriteHead(out)) return Cut();
+  if (!head_sent_ && !WriteHead(out)) {
+    if (out.size() == 0) return Cut();  // above all limits
+    return host_.WantWrite();           // interim heads took the room
+  }
   if (body_) {
     const bool ended = WriteBody(*body_, framing_, out);
     // A failed body is sent as far as it came, then cut.
@@ -274,7 +277,7 @@ void H1Server::FinishExchange() {
 
 void H1Server::EndStream(bool complete) {
   if (!handler_) return;
-  if (body_) body_->set_reader(nullptr);
+  if (body_) body_->RemoveReader(this);
   handler_->request_body().set_writer(nullptr);
   RequestHandler* handler = handler_;
   handler_ = nullptr;

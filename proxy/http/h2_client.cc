@@ -28,7 +28,9 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
 
   int Field(std::string_view name, std::string_view value) {
     if (!handler_) return 0;
-    if (!CountField(name.size(), value.size(), client_.limits_)) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    const MessageLimits& limits = client_.limits_;
+    const uint32_t most = head_done_ ? limits.max_trailer_bytes : limits.max_header_bytes;
+    if (!CountField(name.size(), value.size(), most, limits.max_headers)) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     Arena& arena = handler_->arena();
     if (name == ":status") {
       head_.status = 0;
@@ -48,7 +50,10 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
     headers_ = HeaderBlock(&handler_->arena());
     header_bytes_ = 0;
     if (head_.status < 200) {
-      if (head_.status == 101 || ++informational_ > kMaxInformational) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+      if (head_.status == 101 || ++informational_ > kMaxInformational) {
+        client_.ResetStream(id, NGHTTP2_PROTOCOL_ERROR);
+        return 0;
+      }
       handler_->OnInformational(head_);
       return 0;
     }

@@ -5,7 +5,7 @@
 namespace meridian {
 namespace {
 
-constexpr Error kFlood{ErrorCode::kProtocol, Fault::kClient, Retry::kNever, "flood of control frames"};
+constexpr Error kFlood{ErrorCode::kTooLarge, Fault::kClient, Retry::kNever, "flood of control frames"};
 constexpr Error kClientClosed{ErrorCode::kClosedEarly, Fault::kClient, Retry::kNever, "client closed"};
 
 }  // namespace
@@ -22,7 +22,10 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
 
   int Field(std::string_view name, std::string_view value) {
     if (!handler_ || refused_) return 0;
-    if (!CountField(name.size(), value.size(), server_.limits_)) {
+    const MessageLimits& limits = server_.limits_;
+    const uint32_t most = head_done_ ? limits.max_trailer_bytes : limits.max_header_bytes;
+    if (!CountField(name.size(), value.size(), most, limits.max_headers)) {
+      if (head_done_) server_.ResetStream(id, NGHTTP2_ENHANCE_YOUR_CALM);
       refused_ = 431;
       return 0;
     }

@@ -45,9 +45,9 @@ void H2Stream::OnBodyConsumed(size_t bytes) {
   if (nghttp2_session_want_write(session_.session_)) session_.host_.WantWrite();
 }
 
-bool H2Stream::CountField(size_t name, size_t value, const MessageLimits& limits) {
+bool H2Stream::CountField(size_t name, size_t value, uint32_t max_bytes, uint32_t max_fields) {
   header_bytes_ += static_cast<uint32_t>(std::min<size_t>(name + value + 32, UINT32_MAX / 2));
-  return header_bytes_ <= limits.max_header_bytes && headers_.size() < limits.max_headers;
+  return header_bytes_ <= max_bytes && headers_.size() < max_fields;
 }
 
 void H2Stream::AttachOut(BodyPipe* pipe) {
@@ -61,7 +61,7 @@ void H2Stream::AttachIn(BodyPipe* pipe) {
 }
 
 void H2Stream::ReleasePipes() {
-  if (out_) out_->set_reader(nullptr);
+  if (out_) out_->RemoveReader(this);
   out_ = nullptr;
   if (!in_) return;
   in_->set_writer(nullptr);
@@ -282,7 +282,8 @@ ssize_t H2Session::ReadBody(nghttp2_session* session, int32_t id, uint8_t*, size
                             nghttp2_data_source* source, void*) {
   auto* stream = static_cast<H2Stream*>(source->ptr);
   BodyPipe* pipe = stream->out_;
-  if (!pipe) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  // Let go, or moved on to another attempt.
+  if (!pipe || !pipe->is_reader(stream)) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
   const size_t n = std::min({pipe->size(), length, static_cast<size_t>(kMaxFrame)});
   if (n == 0 && !pipe->ended()) {
     stream->deferred_ = true;

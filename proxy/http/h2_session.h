@@ -26,7 +26,7 @@ class H2Stream : public BodyPipe::Reader, public BodyPipe::Writer {
   void OnBodyReadable() final;
   void OnBodyConsumed(size_t bytes) final;
   // Takes one decoded field; false: above the limits.
-  bool CountField(size_t name, size_t value, const MessageLimits& limits);
+  bool CountField(size_t name, size_t value, uint32_t max_bytes, uint32_t max_fields);
   void AttachOut(BodyPipe* pipe);
   void AttachIn(BodyPipe* pipe);
   // Lets go of both pipes and gives the unread bytes back to the connection's window.

@@ -135,6 +135,7 @@ void Wire::StartLinger() {
   const Error error = codec_->error();
   if (!linger_) return Close(error ? error : kPeerClosed, false);
   lingering_ = true;
+  farewell_ = error;
   transport_->ShutdownWrite();
   linger_timer_.Arm(kLinger);
   codec_->OnClosed(error ? error : kPeerClosed);
@@ -155,7 +156,7 @@ void Wire::Close(const Error& error, bool reset) {
     loop_.Retire(std::move(transport_));
   }
   if (codec_ && !lingering_) codec_->OnClosed(error);
-  owner_.OnWireClosed(error);
+  owner_.OnWireClosed(error ? error : farewell_);
 }
 
 }  // namespace meridian

@@ -73,6 +73,7 @@ class Wire final : public TransportSink, public CodecHost {
   bool eof_ = false;        // the peer's FIN was read, the codec does not know yet
   bool peer_gone_ = false;  // it knows
   bool lingering_ = false;
+  Error farewell_;          // why it lingers, if for a fault
   bool closed_ = false;
   uint64_t bytes_read_ = 0;
   uint64_t bytes_written_ = 0;

@@ -109,13 +109,20 @@ bool OriginPool::Wait(PoolRequest& request, std::span<const Endpoint> endpoints,
   }
   endpoints_.assign(endpoints.begin(), endpoints.end());
   if (NeedsConnection(waiting_ + 1) && !Connect(error)) return false;
-  request.pool_ = this;
-  request.prev_ = last_;
-  request.next_ = nullptr;
-  (last_ ? last_->next_ : first_) = &request;
-  last_ = &request;
-  ++waiting_;
+  Enqueue(request);
   return true;
+}
+
+// By age, so that a request which comes back (its connection went away) is not overtaken for ever.
+void OriginPool::Enqueue(PoolRequest& request) {
+  PoolRequest* before = last_;
+  while (before && before->since > request.since) before = before->prev_;
+  request.pool_ = this;
+  request.prev_ = before;
+  request.next_ = before ? before->next_ : first_;
+  (before ? before->next_ : first_) = &request;
+  (request.next_ ? request.next_->prev_ : last_) = &request;
+  ++waiting_;
 }
 
 // One connection under way serves one waiting HTTP/1.1 request, or all waiting HTTP/2 requests.
@@ -153,12 +160,12 @@ void OriginPool::ServeWaiters(Connection* connection) {
 }
 
 void OriginPool::OnRoom(Connection* connection) {
+  connection->idle_since = loop_.Now();
   if (connection->listed || connection->codec()->available() == 0) return;
   ServeWaiters(connection);
   if (connection->codec()->available() == 0) return;
   if (draining_ && connection->idle()) return connection->Close();
   connection->listed = true;
-  connection->idle_since = loop_.Now();
   idle_.push_back(connection);
 }
 
@@ -171,16 +178,22 @@ void OriginPool::OnGone(Connection* connection, const Error& error, bool was_rea
   connections_.erase(it);
   loop_.Retire(std::move(gone));
   if (was_ready) {
-    // Those who waited for room lost a chance: give them a new connection.
-    Error failed;
-    if (first_ && !draining_ && NeedsConnection(waiting_) && !Connect(&failed)) FailFirst(failed);
-    return;
+    return ConnectForWaiters();
   }
   --connecting_;
   // Its waiters were counting on it. With HTTP/2 all of them, unless another one is under way. Whoever queues again
   // from within the call is not among them.
   const size_t lost = !http2_ ? 1 : connecting_ == 0 ? waiting_ : 0;
   for (size_t i = 0; i < lost; ++i) FailFirst(error);
+  ConnectForWaiters();
+}
+
+// Those who waited for room on a connection that is gone.
+void OriginPool::ConnectForWaiters() {
+  Error failed;
+  while (first_ && !draining_ && NeedsConnection(waiting_)) {
+    if (!Connect(&failed)) FailFirst(failed);
+  }
 }
 
 void OriginPool::FailFirst(const Error& error) {

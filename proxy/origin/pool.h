@@ -32,6 +32,7 @@ class PoolRequest {
   // The codec has room: Start exactly one stream before returning.
   virtual void OnPoolReady(ClientCodec& codec) = 0;
   virtual void OnPoolFailed(const Error& error) = 0;
+  TimePoint since{};  // older ones are served first
 
  protected:
   void Leave();
@@ -71,12 +72,14 @@ class OriginPool {
  private:
   friend class PoolRequest;
   class Connection;
+  void Enqueue(PoolRequest& request);
   bool NeedsConnection(size_t waiting) const;
   bool Connect(Error* error);
   void OnReady(Connection* connection);
   void OnRoom(Connection* connection);
   void OnGone(Connection* connection, const Error& error, bool was_ready);
   void ServeWaiters(Connection* connection);
+  void ConnectForWaiters();
   void FailFirst(const Error& error);
   void Unlink(PoolRequest* request);
   void Sweep();

@@ -147,15 +147,19 @@ class DemoAdmin::Exchange final : private PoolRequest, private ResponseHandler, 
   bool done_ = false;
 };
 
-DemoAdmin::DemoAdmin(DemoStage& stage, const Endpoint& admin)
-    : stage_(stage), address_(admin), authority_(EndpointText(admin)), pool_(stage.loop(), AdminOptions(admin)) {}
+DemoAdmin::DemoAdmin(DemoStage& stage, const Endpoint& admin, const bool& over)
+    : stage_(stage),
+      over_(over),
+      address_(admin),
+      authority_(EndpointText(admin)),
+      pool_(stage.loop(), AdminOptions(admin)) {}
 
 DemoAdmin::~DemoAdmin() = default;
 
 DemoReply DemoAdmin::Call(Method method, std::string_view path, std::string_view if_match, std::string_view body) {
   Exchange exchange(authority_, method, path, if_match, body);
   exchange.Send(pool_, address_);
-  stage_.Wait(kPatience, [&] { return exchange.done(); });
+  stage_.Wait(kPatience, [&] { return exchange.done() || over_; });
   return exchange.reply();
 }
 

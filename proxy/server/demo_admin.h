@@ -32,7 +32,8 @@ class DemoAdmin {
  public:
   static constexpr Duration kPatience = 5s;
 
-  DemoAdmin(DemoStage& stage, const Endpoint& admin);
+  // `over`: the edge has stopped; calls under way end without an answer.
+  DemoAdmin(DemoStage& stage, const Endpoint& admin, const bool& over);
   ~DemoAdmin();
   DemoReply Call(Method method, std::string_view path, std::string_view if_match = {}, std::string_view body = {});
   // Nothing if the edge does not answer.
@@ -48,6 +49,7 @@ class DemoAdmin {
   std::string Patch(const std::string& path, std::string_view body);
 
   DemoStage& stage_;
+  const bool& over_;
   const Endpoint address_;
   const std::string authority_;
   OriginPool pool_;

@@ -9,12 +9,6 @@
 #include "net/address.h"
 
 namespace meridian {
-namespace {
-
-// How often an exchange of a silent region looks whether it may speak again.
-constexpr Duration kSilentCheck = 50ms;
-
-}  // namespace
 
 // Swallows the request's body, waits as long as the region is away, answers.
 class DemoOrigin::Exchange final : public ConnectionExchange, private BodyPipe::Reader {
@@ -41,7 +35,7 @@ class DemoOrigin::Exchange final : public ConnectionExchange, private BodyPipe::
     if (due_ && request_body_.AtEnd()) Answer(200);
   }
   void OnTimer() {
-    if (origin_.fault_ == DemoFault::kSilent) return timer_.Arm(kSilentCheck);
+    if (origin_.fault_ == DemoFault::kSilent) return;
     if (head_.status != 0) return SendBody();
     due_ = true;
     OnBodyReadable();
@@ -122,10 +116,11 @@ bool DemoOrigin::ReservePort(std::string* error) {
 }
 
 bool DemoOrigin::SetFault(DemoFault fault) {
+  const bool restarts = fault_ == DemoFault::kSilent || fault == DemoFault::kDead;
   fault_ = fault;
+  if (restarts) ResetConnections();
   if (fault == DemoFault::kDead) {
     listener_.reset();
-    ResetConnections();
     return true;
   }
   std::string error;

@@ -20,7 +20,8 @@ namespace meridian {
 enum class DemoFault {
   kNone,
   kDead,    // nobody listens, what was open is reset: like a killed process
-  kSilent,  // accepts and reads, but does not answer before the fault is over
+  kSilent,  // accepts and reads, but never answers; whoever still waits when the fault is over is reset, as by a
+            // restart
 };
 
 class DemoOrigin;

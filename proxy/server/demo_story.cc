@@ -20,7 +20,7 @@ constexpr Duration kSparseInterval = 5s;
 DemoStory::DemoStory(DemoSet set)
     : set_(std::move(set)),
       load_(set_.stage.loop(), set_.edge, set_.tls, Self()),
-      admin_(set_.stage, set_.admin),
+      admin_(set_.stage, set_.admin, set_.over),
       started_(Now()),
       interval_began_(started_),
       next_line_(started_ + 1s) {

@@ -102,6 +102,7 @@ void Worker::OnConnectionClosed(ClientConnection& connection, const Error& error
   stats.bytes_to_clients.Add(connection.wire().bytes_written());
   if (error.code == ErrorCode::kTlsFailed) stats.client_tls_failures.Add();
   if (error.code == ErrorCode::kProtocol) stats.client_protocol_errors.Add();
+  if (error.code == ErrorCode::kTooLarge) stats.limit_resets.Add();
   if (error.code == ErrorCode::kIdleTimeout) stats.limit_timeouts.Add();
   loop_.Retire(std::unique_ptr<Disposable>(&connection));
   if (draining_) CheckDrained();

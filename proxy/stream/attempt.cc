@@ -8,7 +8,8 @@ constexpr Error kNoStream{ErrorCode::kRefusedStream, Fault::kOrigin, Retry::kAlw
 }  // namespace
 
 bool Attempt::Start(OriginPool& pool, std::span<const Endpoint> endpoints, const RequestHead& request, BodyPipe* body,
-                    Error* error) {
+                    TimePoint queued_since, Error* error) {
+  since = queued_since;
   request_ = &request;
   request_body_ = body;
   if (ClientCodec* codec = pool.TryTake()) {

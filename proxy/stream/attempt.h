@@ -30,8 +30,9 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
   ~Attempt() override { Cancel(); }
 
   // False: it failed at once, *error says why, and the sink hears nothing. `request` and `body` outlive the attempt.
+  // `since`: when the request began, its place in the pool's queue.
   bool Start(OriginPool& pool, std::span<const Endpoint> endpoints, const RequestHead& request, BodyPipe* body,
-             Error* error);
+             TimePoint since, Error* error);
   // After this the sink hears nothing.
   void Cancel();
 

@@ -167,12 +167,11 @@ void Exchange::MakePlan() {
   if (plan_.fail_open) context_.route_cells(route_).fail_open.Add();
   deadline_ = head_read_ + stream_context_.wish.deadline.value_or(this->service().timeouts.request);
   context_.budget(service).OnFirstAttempt(head_read_);
-  TrySteps();
+  TrySteps(kDeadline);
 }
 
 // Takes steps until one is under way, or none is left.
-void Exchange::TrySteps() {
-  Error error = kDeadline;
+void Exchange::TrySteps(Error error) {
   while (next_step_ < plan_.size) {
     const Step& step = plan_.steps[next_step_++];
     same_region_tries_ = 0;
@@ -208,7 +207,8 @@ bool Exchange::StartAttempt(const Step& step, int skip_origin, Error* error) {
 
   request_.scheme = UsesTls(service().regions[step.region].origins[o].protocol) ? "https" : "http";
   BodyPipe* body = request_.has_body ? &request_body_ : nullptr;
-  if (attempt_->Start(context_.Pool(plan_.service, step.region, o), view.origins[o].endpoints, request_, body, error)) {
+  if (attempt_->Start(context_.Pool(plan_.service, step.region, o), view.origins[o].endpoints, request_, body, begun_,
+                      error)) {
     record.reused = attempt_->reused();
     ArmAttemptTimer();
     return true;
@@ -245,7 +245,9 @@ bool Exchange::Replayable() const {
 void Exchange::OnAttemptInformational(Attempt&, const ResponseHead& head) {
   if (state_ != State::kTrying) return;
   context_.stats().early_hints.Add();
-  stream_.SendInformational(head);
+  ResponseHead relayed = head;
+  RemoveHopByHop(relayed.headers);
+  stream_.SendInformational(relayed);
 }
 
 void Exchange::OnAttemptHead(Attempt& attempt) {
@@ -304,7 +306,7 @@ void Exchange::OnOutcome(const Outcome& outcome) {
   } else {
     Drop(attempt_);
   }
-  TrySteps();
+  TrySteps(kDeadline);
 }
 
 bool Exchange::MayTryNext(const Outcome& outcome) {
@@ -347,7 +349,7 @@ bool Exchange::RetryInRegion(const Error& error) {
   Drop(attempt_);
   Error next;
   if (StartAttempt(step, stale ? -1 : origin, &next)) return true;
-  TrySteps();
+  TrySteps(next);
   return true;
 }
 

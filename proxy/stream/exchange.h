@@ -49,7 +49,7 @@ class Exchange final : public ConnectionExchange, private AttemptSink {
   bool Match();
   bool AskFilters();
   void MakePlan();
-  void TrySteps();
+  void TrySteps(Error error);  // what to say if none is left
   bool StartAttempt(const Step& step, int skip_origin, Error* error);
   void OnOutcome(const Outcome& outcome);
   bool MayTryNext(const Outcome& outcome);

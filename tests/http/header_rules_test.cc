@@ -63,8 +63,8 @@ TEST(Authority, OnlyWhatCanBeReadOneWay) {
                                 "a", "shop.example:", "my_host"}) {
     EXPECT_TRUE(IsAuthority(good)) << good;
   }
-  for (std::string_view bad :
-       {"", ":80", "user@shop.example", "shop.example/", "shop.example:80:80", "shop.example:x", "shop.example:65536",
+  for (std::string_view bad : std::initializer_list<std::string_view>{
+        "", ":80", "user@shop.example", "shop.example/", "shop.example:80:80", "shop.example:x", "shop.example:65536",
         "shop.example:123456", "a b", "a\tb", "[::1", "::1", "[shop.example]", "[]", "[::1]x", "a,b", "a\\b", "a?b", "a#b",
         std::string_view("a\0b", 3), "a\x80"}) {
     EXPECT_FALSE(IsAuthority(bad)) << bad;

@@ -1,0 +1,145 @@
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "filters/forwarding_headers.h"
+#include "filters/origin_failover.h"
+#include "filters/registry.h"
+
+namespace meridian {
+namespace {
+
+// ---- origin_failover: the table of replay rules --------------------------------------------------------------------
+
+struct Case {
+  const char* story;
+  Outcome outcome;
+  Method method = Method::kGet;
+  bool key = false;
+  bool body_started = false;
+  Decision expected = Decision::kAccept;
+};
+
+Outcome Status(int status) { return {.status = status, .error = {}, .committed = false}; }
+Outcome Failed(Retry retry, bool committed = false) {
+  return {.status = 0, .error = {ErrorCode::kReset, Fault::kOrigin, retry, ""}, .committed = committed};
+}
+
+TEST(OriginFailover, FollowsTheRulesOfReplay) {
+  const OriginFailover filter(StatusSet().Add(500).Add(502, 504));
+  using enum Method;
+  constexpr auto kNext = Decision::kTryNext;
+  constexpr auto kStay = Decision::kAccept;
+  const Case cases[] = {
+      {"a good answer is taken", Status(200), kGet, false, false, kStay},
+      {"an error of the client is an answer", Status(404), kGet, false, false, kStay},
+      {"a status outside the set is an answer", Status(501), kGet, false, false, kStay},
+      {"GET leaves a 503", Status(503), kGet, false, false, kNext},
+      {"the edges of a range belong to it", Status(504), kHead, false, false, kNext},
+      {"PUT and DELETE are idempotent", Status(502), kPut, false, false, kNext},
+      {"PUT and DELETE are idempotent", Status(502), kDelete, false, false, kNext},
+      {"POST was processed: never twice", Status(503), kPost, false, false, kStay},
+      {"PATCH was processed: never twice", Status(503), kPatch, false, false, kStay},
+      {"an unknown method may do anything", Status(503), kOther, false, false, kStay},
+      {"POST with an Idempotency-Key may go on", Status(503), kPost, true, false, kNext},
+      {"a body that was given away is gone", Status(503), kPut, false, true, kStay},
+      {"a refused connection saw nothing of any method", Failed(Retry::kAlways), kPost, false, false, kNext},
+      {"but the body must still be whole", Failed(Retry::kAlways), kPost, false, true, kStay},
+      {"a GET without an answer goes on", Failed(Retry::kIfIdempotent), kGet, false, false, kNext},
+      {"a POST without an answer may have been run", Failed(Retry::kIfIdempotent), kPost, false, false, kStay},
+      {"a POST with a key goes on", Failed(Retry::kIfIdempotent), kPost, true, false, kNext},
+      {"a key does not bring a body back", Failed(Retry::kIfIdempotent), kPost, true, true, kStay},
+      {"some errors end it", Failed(Retry::kNever), kGet, false, false, kStay},
+      {"what the client has seen stays", Failed(Retry::kAlways, true), kGet, false, false, kStay},
+  };
+  for (const Case& c : cases) {
+    StreamContext context;
+    context.method = c.method;
+    context.has_idempotency_key = c.key;
+    context.body_started = c.body_started;
+    EXPECT_EQ(filter.OnOutcome(c.outcome, context), c.expected) << c.story;
+  }
+}
+
+// ---- forwarding_headers --------------------------------------------------------------------------------------------
+
+class ForwardingTest : public ::testing::Test {
+ protected:
+  ForwardingTest() {
+    request_.authority = "shop.example";
+    request_.headers = HeaderBlock(&arena_);
+    response_.headers = HeaderBlock(&arena_);
+    client_.address = "203.0.113.7";
+    client_.tls = true;
+    context_.client = &client_;
+    context_.request_id = "r-1";
+  }
+  std::string All(const HeaderBlock& headers, std::string_view name) {
+    std::string out;
+    for (const Header& h : headers) {
+      if (h.name == name) out += "[" + std::string(h.value) + "]";
+    }
+    return out;
+  }
+  Arena arena_;
+  RequestHead request_;
+  ResponseHead response_;
+  ClientInfo client_;
+  StreamContext context_;
+  ForwardingHeaders filter_;
+};
+
+TEST_F(ForwardingTest, TheOriginLearnsWhoAsked) {
+  EXPECT_FALSE(filter_.OnRequest(request_, context_));
+  EXPECT_EQ(All(request_.headers, "x-forwarded-for"), "[203.0.113.7]");
+  EXPECT_EQ(All(request_.headers, "x-forwarded-proto"), "[https]");
+  EXPECT_EQ(All(request_.headers, "x-forwarded-host"), "[shop.example]");
+  EXPECT_EQ(All(request_.headers, "x-request-id"), "[r-1]");
+  EXPECT_EQ(All(request_.headers, "via"), "[1.1 meridian]");
+}
+
+TEST_F(ForwardingTest, WhatTheClientClaimsAboutItselfIsReplaced) {
+  request_.headers.Add("x-forwarded-for", "10.0.0.1");
+  request_.headers.Add("x-forwarded-for", "10.0.0.2");
+  request_.headers.Add("forwarded", "for=10.0.0.1");
+  request_.headers.Add("x-forwarded-proto", "http");
+  request_.headers.Add("x-forwarded-host", "evil.example");
+  request_.headers.Add("x-meridian-region", "eu");
+  request_.headers.Add("accept", "*/*");
+  request_.headers.Add("x-meridian-debug", "1");
+  filter_.OnRequest(request_, context_);
+  EXPECT_EQ(All(request_.headers, "x-forwarded-for"), "[203.0.113.7]");
+  EXPECT_EQ(All(request_.headers, "forwarded"), "");
+  EXPECT_EQ(All(request_.headers, "x-forwarded-proto"), "[https]");
+  EXPECT_EQ(All(request_.headers, "x-forwarded-host"), "[shop.example]");
+  EXPECT_EQ(All(request_.headers, "x-meridian-region"), "");
+  EXPECT_EQ(All(request_.headers, "x-meridian-debug"), "");
+  EXPECT_EQ(All(request_.headers, "accept"), "[*/*]");
+}
+
+TEST_F(ForwardingTest, ViaGrowsByOneHopInBothDirections) {
+  request_.version = HttpVersion::kHttp2;
+  request_.headers.Add("via", "1.1 first");
+  request_.headers.Add("via", "1.0 second");
+  filter_.OnRequest(request_, context_);
+  EXPECT_EQ(All(request_.headers, "via"), "[1.1 first, 1.0 second, 2 meridian]");
+  response_.version = HttpVersion::kHttp10;
+  filter_.OnResponse(response_, context_);
+  EXPECT_EQ(All(response_.headers, "via"), "[1.0 meridian]");
+}
+
+TEST_F(ForwardingTest, TheClientGetsTheRequestIdBack) {
+  response_.headers.Add("x-request-id", "of the origin");
+  filter_.OnResponse(response_, context_);
+  EXPECT_EQ(All(response_.headers, "x-request-id"), "[r-1]");
+}
+
+TEST(Registry, ListsTheFiltersInTheirOrder) {
+  const auto filters = MakeFilters({});
+  ASSERT_EQ(filters.size(), 2u);
+  EXPECT_EQ(filters[0]->name(), "forwarding_headers");
+  EXPECT_EQ(filters[1]->name(), "origin_failover");
+}
+
+}  // namespace
+}  // namespace meridian

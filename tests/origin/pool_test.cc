@@ -1,0 +1,330 @@
+// A pool against listeners on loopback that the test serves by hand.
+#include "origin/pool.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "support/run_loop.h"
+#include "support/scripted_http.h"
+#include "support/test_origin.h"
+
+namespace meridian {
+namespace {
+
+using testing::RunUntil;
+using testing::ScriptedResponse;
+using testing::Settle;
+using testing::TestOrigin;
+
+constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+// One request: takes a connection or waits for one, as an attempt does.
+class Asker final : public PoolRequest {
+ public:
+  ~Asker() override { Stop(); }
+  void OnPoolReady(ClientCodec& codec) override { Start(codec); }
+  void OnPoolFailed(const Error& e) override {
+    ++failures;
+    error = e;
+    if (on_failed) on_failed();
+  }
+  bool Ask(OriginPool& pool, const std::vector<Endpoint>& endpoints) {
+    if (ClientCodec* codec = pool.TryTake()) {
+      reused = true;
+      Start(*codec);
+      return true;
+    }
+    return pool.Wait(*this, endpoints, &error);
+  }
+  void Stop() {
+    Leave();
+    const bool over = response.completed > 0 || response.failed > 0;
+    if (stream && !over) stream->Cancel();
+    stream = nullptr;
+  }
+  bool done() const { return response.completed > 0; }
+
+  ScriptedResponse response;
+  ClientStream* stream = nullptr;
+  bool reused = false;
+  int failures = 0;
+  Error error;
+  std::function<void()> on_failed;
+
+ private:
+  void Start(ClientCodec& codec) {
+    request_ = response.Request("GET");
+    stream = codec.Start(request_, nullptr, response);
+  }
+  RequestHead request_;
+};
+
+class PoolTest : public ::testing::Test {
+ protected:
+  void Make(OriginProtocol protocol = OriginProtocol::kHttp, uint32_t max_connections = 8, uint32_t max_pending = 8) {
+    OriginPool::Options options;
+    options.origin.protocol = protocol;
+    options.limits.max_connections = max_connections;
+    options.limits.max_pending = max_pending;
+    options.limits.idle_timeout = 20s;
+    options.counters = &counters_;
+    pool_ = std::make_unique<OriginPool>(loop_, options);
+  }
+  std::vector<Endpoint> at(const TestOrigin& origin) { return {origin.endpoint()}; }
+  // Waits until the origin has a request on its connection `i` and answers it.
+  void Serve(size_t i, std::string_view answer = kOk) {
+    ASSERT_TRUE(RunUntil(loop_, [&] { return origin_.requests(i) > 0; }));
+    origin_.Answer(i, answer);
+  }
+
+  Loop loop_{true};
+  TestOrigin origin_{loop_};
+  PoolCounters counters_;
+  std::unique_ptr<OriginPool> pool_;
+};
+
+TEST_F(PoolTest, AConnectionIsKeptAndUsedAgain) {
+  Make();
+  Asker one, two;
+  ASSERT_TRUE(one.Ask(*pool_, at(origin_)));
+  Serve(0);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return one.done(); }));
+  ASSERT_TRUE(two.Ask(*pool_, at(origin_)));
+  EXPECT_TRUE(two.reused);
+  Serve(0);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return two.done(); }));
+  EXPECT_EQ(origin_.connections(), 1u);
+  EXPECT_EQ(counters_.opened, 1u);
+  EXPECT_EQ(counters_.reused, 1u);
+}
+
+TEST_F(PoolTest, ConcurrentHttp1RequestsGetAConnectionEach) {
+  Make();
+  Asker askers[3];
+  for (Asker& a : askers) ASSERT_TRUE(a.Ask(*pool_, at(origin_)));
+  for (size_t i = 0; i < 3; ++i) Serve(i);
+  for (Asker& a : askers) EXPECT_TRUE(RunUntil(loop_, [&] { return a.done(); }));
+  EXPECT_EQ(pool_->connections(), 3u);
+}
+
+TEST_F(PoolTest, AboveTheLimitRequestsWaitAndAreServedInOrder) {
+  Make(OriginProtocol::kHttp, 1);
+  Asker askers[3];
+  for (Asker& a : askers) ASSERT_TRUE(a.Ask(*pool_, at(origin_)));
+  for (size_t i = 0; i < 3; ++i) {
+    Serve(0);
+    ASSERT_TRUE(RunUntil(loop_, [&] { return askers[i].done(); })) << i;
+    for (size_t later = i + 1; later < 3; ++later) EXPECT_FALSE(askers[later].done());
+  }
+  EXPECT_EQ(origin_.connections(), 1u);
+}
+
+TEST_F(PoolTest, AboveTheQueueLimitARequestFailsAtOnce) {
+  Make(OriginProtocol::kHttp, 1, 2);
+  Asker askers[3];
+  EXPECT_TRUE(askers[0].Ask(*pool_, at(origin_)));
+  EXPECT_TRUE(askers[1].Ask(*pool_, at(origin_)));
+  EXPECT_FALSE(askers[2].Ask(*pool_, at(origin_)));
+  EXPECT_EQ(askers[2].error.code, ErrorCode::kPoolFull);
+  EXPECT_EQ(askers[2].error.retry, Retry::kAlways);
+  EXPECT_EQ(askers[2].failures, 0) << "it was told by the return value";
+}
+
+TEST_F(PoolTest, WithoutAnAddressThereIsNothingToWaitFor) {
+  Make();
+  Asker one;
+  EXPECT_FALSE(one.Ask(*pool_, {}));
+  EXPECT_EQ(one.error.code, ErrorCode::kNoEndpoint);
+}
+
+TEST_F(PoolTest, TheConnectionUsedLastIsTakenFirst) {
+  Make();
+  Asker a, b, again;
+  ASSERT_TRUE(a.Ask(*pool_, at(origin_)));
+  ASSERT_TRUE(b.Ask(*pool_, at(origin_)));
+  Serve(0);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return a.done() || b.done(); }));
+  Serve(1);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return a.done() && b.done(); }));
+  ASSERT_TRUE(again.Ask(*pool_, at(origin_)));
+  EXPECT_TRUE(RunUntil(loop_, [&] { return origin_.requests(1) > 0; }));
+  EXPECT_EQ(origin_.requests(0), 0u);
+}
+
+TEST_F(PoolTest, ARefusedConnectionFailsItsOneHttp1Waiter) {
+  Make();
+  origin_.Close();
+  Asker one;
+  const bool waits = one.Ask(*pool_, at(origin_));
+  if (waits) {
+    EXPECT_TRUE(RunUntil(loop_, [&] { return one.failures == 1; }));
+  }
+  EXPECT_EQ(one.error.code, ErrorCode::kConnectFailed);
+  EXPECT_EQ(pool_->connections(), 0u);
+}
+
+TEST_F(PoolTest, ARefusedHttp2ConnectionFailsAllWhoWaitedForIt) {
+  Make(OriginProtocol::kH2c);
+  origin_.Close();
+  Asker askers[3];
+  for (Asker& a : askers) EXPECT_TRUE(a.Ask(*pool_, at(origin_)));
+  EXPECT_TRUE(RunUntil(loop_, [&] { return askers[0].failures && askers[1].failures && askers[2].failures; }));
+}
+
+TEST_F(PoolTest, WhenTheOnlyAllowedConnectionFailsNobodyIsForgotten) {
+  Make(OriginProtocol::kHttp, 1);
+  origin_.Close();
+  Asker askers[3];
+  for (Asker& a : askers) EXPECT_TRUE(a.Ask(*pool_, at(origin_)));
+  EXPECT_TRUE(RunUntil(loop_, [&] { return askers[0].failures && askers[1].failures && askers[2].failures; }));
+}
+
+TEST_F(PoolTest, AWaiterWhoseConnectionDiedBeforeItsTurnGetsANewOne) {
+  Make(OriginProtocol::kHttp, 1);
+  Asker one, two;
+  ASSERT_TRUE(one.Ask(*pool_, at(origin_)));
+  ASSERT_TRUE(two.Ask(*pool_, at(origin_)));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origin_.requests(0) > 0; }));
+  origin_.CloseConnection(0);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return one.response.failed == 1; }));
+  Serve(1);
+  EXPECT_TRUE(RunUntil(loop_, [&] { return two.done(); }));
+}
+
+TEST_F(PoolTest, WhoAsksAgainFromWithinAFailureIsNotFailedByIt) {
+  Make(OriginProtocol::kH2c);
+  origin_.Close();
+  Asker one;
+  int again = 0;
+  one.on_failed = [&] {
+    if (again++ < 2) {
+      EXPECT_TRUE(one.Ask(*pool_, at(origin_)));
+    }
+  };
+  ASSERT_TRUE(one.Ask(*pool_, at(origin_)));
+  EXPECT_TRUE(RunUntil(loop_, [&] { return one.failures == 3; }));
+}
+
+TEST_F(PoolTest, AnOriginThatDoesNotAcceptInTimeIsAConnectTimeout) {
+  Make();
+  // A listener whose queue is full drops further handshakes.
+  testing::FullListener full;
+  Asker one;
+  ASSERT_TRUE(one.Ask(*pool_, {full.endpoint()}));
+  loop_.Advance(900ms);
+  EXPECT_EQ(one.failures, 0);
+  loop_.Advance(200ms);
+  EXPECT_EQ(one.failures, 1);
+  EXPECT_EQ(one.error.code, ErrorCode::kConnectTimeout);
+  EXPECT_EQ(one.error.retry, Retry::kAlways);
+}
+
+TEST_F(PoolTest, ARequestThatLeavesIsNotServed) {
+  Make();
+  {
+    Asker gone;
+    ASSERT_TRUE(gone.Ask(*pool_, at(origin_)));
+  }
+  Settle(loop_);
+  // The connection it had asked for is there for the next one.
+  Asker next;
+  ASSERT_TRUE(next.Ask(*pool_, at(origin_)));
+  EXPECT_TRUE(next.reused);
+}
+
+TEST_F(PoolTest, SilentConnectionsAreClosedAfterTheIdleTimeout) {
+  Make();
+  Asker one;
+  ASSERT_TRUE(one.Ask(*pool_, at(origin_)));
+  Serve(0);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return one.done(); }));
+  loop_.Advance(15s);
+  EXPECT_EQ(pool_->connections(), 1u);
+  loop_.Advance(15s);
+  EXPECT_EQ(pool_->connections(), 0u);
+  EXPECT_EQ(counters_.closed, 1u);
+}
+
+TEST_F(PoolTest, AConnectionTheOriginClosedIsNotUsedAgain) {
+  Make();
+  Asker one, two;
+  ASSERT_TRUE(one.Ask(*pool_, at(origin_)));
+  Serve(0, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  ASSERT_TRUE(RunUntil(loop_, [&] { return one.done(); }));
+  origin_.CloseConnection(0);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return pool_->connections() == 0; }));
+  ASSERT_TRUE(two.Ask(*pool_, at(origin_)));
+  EXPECT_FALSE(two.reused);
+  Serve(1);
+  EXPECT_TRUE(RunUntil(loop_, [&] { return two.done(); }));
+}
+
+TEST_F(PoolTest, DrainClosesIdleConnectionsNowAndBusyOnesAfterTheirAnswer) {
+  Make();
+  Asker idle, busy;
+  ASSERT_TRUE(idle.Ask(*pool_, at(origin_)));
+  ASSERT_TRUE(busy.Ask(*pool_, at(origin_)));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origin_.connections() == 2 && origin_.requests(0) && origin_.requests(1); }));
+  origin_.Answer(0, kOk);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return idle.done() || busy.done(); }));
+  pool_->Drain();
+  EXPECT_EQ(pool_->connections(), 1u);
+  origin_.Answer(1, kOk);
+  EXPECT_TRUE(RunUntil(loop_, [&] { return idle.done() && busy.done() && pool_->connections() == 0; }));
+}
+
+TEST_F(PoolTest, SeveralAddressesTakeTurns) {
+  Make();
+  TestOrigin other(loop_);
+  const std::vector<Endpoint> both = {origin_.endpoint(), other.endpoint()};
+  Asker a, b;
+  ASSERT_TRUE(a.Ask(*pool_, both));
+  ASSERT_TRUE(b.Ask(*pool_, both));
+  EXPECT_TRUE(RunUntil(loop_, [&] { return origin_.connections() == 1 && other.connections() == 1; }));
+}
+
+TEST_F(PoolTest, Http2RequestsShareOneConnection) {
+  Make(OriginProtocol::kH2c);
+  testing::TestH2Origin h2(loop_);
+  Asker askers[5];
+  for (Asker& a : askers) ASSERT_TRUE(a.Ask(*pool_, {h2.endpoint()}));
+  ASSERT_TRUE(RunUntil(loop_, [&] {
+    for (Asker& a : askers) {
+      if (!a.done()) return false;
+    }
+    return true;
+  }));
+  EXPECT_EQ(pool_->connections(), 1u);
+}
+
+TEST_F(PoolTest, AnHttp2ConnectionInUseIsNotTakenForAnIdleOne) {
+  Make(OriginProtocol::kH2c);
+  testing::TestH2Origin h2(loop_);
+  // One request every 10 s keeps it warm, for much longer than the idle timeout of 20 s.
+  for (int i = 0; i < 6; ++i) {
+    Asker a;
+    ASSERT_TRUE(a.Ask(*pool_, {h2.endpoint()}));
+    ASSERT_TRUE(RunUntil(loop_, [&] { return a.done(); }));
+    loop_.Advance(10s);
+  }
+  EXPECT_EQ(counters_.opened, 1u);
+  loop_.Advance(30s);
+  EXPECT_EQ(pool_->connections(), 0u);
+}
+
+TEST_F(PoolTest, DestroyingThePoolClosesEverything) {
+  Make();
+  auto asker = std::make_unique<Asker>();
+  ASSERT_TRUE(asker->Ask(*pool_, at(origin_)));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origin_.requests(0) > 0; }));
+  asker->Stop();
+  asker.reset();
+  pool_.reset();
+  EXPECT_TRUE(RunUntil(loop_, [&] { return origin_.closed(0); }));
+}
+
+}  // namespace
+}  // namespace meridian

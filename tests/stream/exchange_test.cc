@@ -1,0 +1,716 @@
+// One exchange after the other on a loop whose clock stands still: scripted origins in three regions, a client on a
+// socket pair, everything else real.
+#include "stream/exchange.h"
+
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "filters/registry.h"
+#include "policy/route_match.h"
+#include "support/h2_peer.h"
+#include "support/run_loop.h"
+#include "support/test_origin.h"
+
+namespace meridian {
+namespace {
+
+using testing::H2Peer;
+using testing::RunUntil;
+using testing::Settle;
+using testing::TestOrigin;
+
+constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+constexpr std::string_view k503 = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\nbusy";
+constexpr std::string_view kGet = "GET /a?secret=1 HTTP/1.1\r\nHost: shop.example\r\n\r\n";
+
+bool Has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+size_t Count(std::string_view text, std::string_view part) {
+  size_t n = 0;
+  for (size_t at = 0; (at = text.find(part, at)) != std::string_view::npos; at += part.size()) ++n;
+  return n;
+}
+
+class ExchangeTest : public ::testing::Test, private ConnectionHost, private OutcomeSink {
+ protected:
+  ExchangeTest() {
+    for (int i = 0; i < 3; ++i) origins_.push_back(std::make_unique<TestOrigin>(loop_));
+    char path[] = "/tmp/meridian-access-XXXXXX";
+    close(mkstemp(path));
+    log_path_ = path;
+  }
+  ~ExchangeTest() override {
+    while (connection_) connection_->Close();
+    loop_.RunTurn(false);
+    if (client_ >= 0) close(client_);
+    context_.reset();
+    loop_.RunTurn(false);
+    unlink(log_path_.c_str());
+  }
+
+  // What a test changes in the world goes between these two.
+  ServiceModel& service() {
+    if (!model_) MakeModel();
+    return model_->services[0];
+  }
+  void Start() {
+    service();
+    FilterOptions options;
+    options.failover_statuses = service().failover.statuses;
+    model_->routes[0].filters = MakeFilters(options);
+    auto snapshot = std::make_shared<Snapshot>();
+    snapshot->model = model_;
+    snapshot->dials = {1, 1, 1};
+    snapshot->routes = {{.weights = {1}}};
+    snapshot->route_order = OrderRoutes(model_->routes);
+    ServiceView view;
+    for (uint16_t r = 0; r < service().regions.size(); ++r) {
+      RegionView region;
+      for (size_t o = 0; o < service().regions[r].origins.size(); ++o) {
+        region.origins.push_back({.serving = Serving::kUnknown, .endpoints = endpoints_[r][o]});
+      }
+      view.regions.push_back(region);
+      view.nearest.push_back(r);
+    }
+    snapshot->services = {view};
+    std::string problem;
+    tls_ = OriginTlsContexts::Make(*model_, &problem);
+    log_ = AccessLogWriter::Open(log_path_, &problem);
+    ASSERT_TRUE(tls_ && log_) << problem;
+    ClientSettings settings;
+    settings.access_log = true;
+    OutcomeSink& outcomes = *this;
+    context_ = std::make_unique<WorkerContext>(loop_, snapshot, *tls_, settings, outcomes, log_.get(), 1);
+    Connect();
+  }
+  void Connect() {
+    int fd[2];
+    ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd), 0);
+    client_ = fd[0];
+    ConnectionHost& host = *this;
+    connection_ = new ClientConnection(loop_, host, limits_, timeouts_, *ParseHostPort("203.0.113.7:4711"), 80);
+    ASSERT_TRUE(connection_->Start(fd[1], nullptr));
+  }
+
+  void Send(std::string_view text) {
+    ASSERT_EQ(send(client_, text.data(), text.size(), MSG_NOSIGNAL), static_cast<ssize_t>(text.size()));
+  }
+  std::string& received() {
+    char bytes[16 * 1024];
+    for (;;) {
+      const ssize_t n = recv(client_, bytes, sizeof bytes, MSG_DONTWAIT);
+      if (n > 0) received_.append(bytes, static_cast<size_t>(n));
+      if (n == 0 || (n < 0 && errno != EAGAIN)) client_eof_ = true;
+      if (n <= 0) return received_;
+    }
+  }
+  bool ClientGets(std::string_view part) {
+    return RunUntil(loop_, [&] { return Has(received(), part); });
+  }
+  bool ClientIsCut() {
+    return RunUntil(loop_, [&] {
+      received();
+      return client_eof_;
+    });
+  }
+  // Waits for an unanswered request at origin `o`, on any connection; returns the connection.
+  size_t Arrives(size_t o) {
+    size_t found = SIZE_MAX;
+    EXPECT_TRUE(RunUntil(loop_, [&] {
+      for (size_t c = 0; c < origins_[o]->connections(); ++c) {
+        if (origins_[o]->requests(c) > 0) found = c;
+      }
+      return found != SIZE_MAX;
+    })) << "no request at origin " << o;
+    return found == SIZE_MAX ? 0 : found;
+  }
+  void Answer(size_t o, std::string_view answer) {
+    const size_t c = Arrives(o);
+    if (c < origins_[o]->connections()) origins_[o]->Answer(c, answer);
+  }
+  // Time passes a little at a time, so that sockets keep up with it.
+  void Pass(Duration d) {
+    for (Duration done{}; done < d; done += 20ms) {
+      loop_.Advance(20ms);
+      Settle(loop_);
+    }
+  }
+  // The access log so far, after everything is over.
+  std::string Log() {
+    while (connection_) connection_->Close();
+    loop_.RunTurn(false);
+    context_->FlushLog();
+    log_.reset();  // writes all
+    std::ifstream file(log_path_);
+    std::stringstream text;
+    text << file.rdbuf();
+    // The context must not use the writer any more.
+    return text.str();
+  }
+  uint32_t Signals(uint16_t region, Signal signal) {
+    Settle(loop_);
+    uint32_t n = 0;
+    for (const OutcomeRun& run : outcomes_) {
+      if (run.region == region && run.signal == signal) n += run.count;
+    }
+    return n;
+  }
+  RouteCells& route_cells() { return context_->route_cells(0); }
+
+  Loop loop_{true};
+  std::vector<std::unique_ptr<TestOrigin>> origins_;
+  std::vector<std::vector<std::vector<Endpoint>>> endpoints_;  // region, origin
+  std::unique_ptr<WorkerContext> context_;
+  ClientConnection* connection_ = nullptr;
+  int client_ = -1;
+  std::string received_;
+  bool client_eof_ = false;
+
+ private:
+  void MakeModel() {
+    model_ = std::make_shared<Model>();
+    model_->edge_name = "fra-1";
+    ServiceModel shop;
+    shop.name = "shop";
+    for (uint16_t i = 0; i < 3; ++i) {
+      model_->regions.push_back({.name = "region-" + std::to_string(i), .location = {}, .dial = 1.0});
+      OriginModel origin;
+      origin.url = "http://" + EndpointText(origins_[i]->endpoint());
+      origin.host = "127.0.0.1";
+      origin.port = origins_[i]->endpoint().port;
+      shop.regions.push_back({.region = i, .origins = {origin}});
+      endpoints_.push_back({{origins_[i]->endpoint()}});
+    }
+    model_->services.push_back(shop);
+    RouteModel route;
+    route.name = "shop-api";
+    route.host = "shop.example";
+    route.split = {{0, 1}};
+    model_->routes.push_back(route);
+  }
+  std::unique_ptr<ConnectionExchange> NewExchange(ClientConnection& connection, ServerStream& stream) override {
+    return std::make_unique<Exchange>(*context_, connection, stream);
+  }
+  void OnConnectionClosed(ClientConnection& connection, const Error&) override {
+    connection_ = nullptr;
+    loop_.Retire(std::unique_ptr<Disposable>(&connection));
+  }
+  void OnOutcomes(std::vector<OutcomeRun> runs) override {
+    outcomes_.insert(outcomes_.end(), runs.begin(), runs.end());
+  }
+
+  MessageLimits limits_;
+  ConnectionTimeouts timeouts_;
+  std::shared_ptr<Model> model_;
+  std::unique_ptr<OriginTlsContexts> tls_;
+  std::unique_ptr<AccessLogWriter> log_;
+  std::string log_path_;
+  std::vector<OutcomeRun> outcomes_;
+};
+
+// ---- one origin ----------------------------------------------------------------------------------------------------
+
+TEST_F(ExchangeTest, ARequestGoesToTheNearestRegionAndItsAnswerComesBack) {
+  Start();
+  Send(kGet);
+  const size_t c = Arrives(0);
+  const std::string seen = origins_[0]->received(c);
+  EXPECT_TRUE(seen.starts_with("GET /a?secret=1 HTTP/1.1\r\nhost: shop.example\r\n")) << seen;
+  EXPECT_TRUE(Has(seen, "x-forwarded-for: 203.0.113.7\r\n"));
+  EXPECT_TRUE(Has(seen, "via: 1.1 meridian\r\n"));
+  origins_[0]->Answer(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\nX-Kept: 2\r\n\r\nok");
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  EXPECT_TRUE(Has(received_, "x-kept: 2"));
+  EXPECT_FALSE(Has(received_, "x-hop"));
+  EXPECT_FALSE(Has(received_, "connection:"));
+  EXPECT_TRUE(Has(received_, "x-request-id: "));
+  Pass(200ms);
+  EXPECT_EQ(Signals(0, Signal::kSuccess), 1u);
+}
+
+TEST_F(ExchangeTest, ConnectionsAreKeptOnBothSides) {
+  Start();
+  for (int i = 0; i < 5; ++i) {
+    received_.clear();
+    Send(kGet);
+    Answer(0, kOk);
+    ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  }
+  EXPECT_EQ(origins_[0]->connections(), 1u);
+}
+
+TEST_F(ExchangeTest, AHostWithoutRouteIsNotFoundAndTouchesNoOrigin) {
+  Start();
+  Send("GET / HTTP/1.1\r\nHost: other.example\r\n\r\n");
+  ASSERT_TRUE(ClientGets("404 Not Found"));
+  EXPECT_EQ(context_->stats().unmatched_requests.Get(), 1u);
+  EXPECT_EQ(origins_[0]->connections(), 0u);
+  // The connection is as good as before.
+  Send(kGet);
+  Answer(0, kOk);
+  EXPECT_TRUE(ClientGets("\r\n\r\nok"));
+}
+
+TEST_F(ExchangeTest, ErrorsAreJsonForThoseWhoPreferIt) {
+  Start();
+  Send("GET / HTTP/1.1\r\nHost: other.example\r\nAccept: application/json\r\n\r\n");
+  EXPECT_TRUE(ClientGets("\"status\":404"));
+  EXPECT_TRUE(Has(received_, "content-type: application/problem+json"));
+}
+
+TEST_F(ExchangeTest, BodiesAreStreamedBothWaysBeforeTheyEnd) {
+  Start();
+  Send("POST /up HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+  const size_t c = Arrives(0);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return Has(origins_[0]->received(c), "3\r\nabc\r\n"); }));
+  Send("3\r\ndef\r\n0\r\nX-Sum: 6\r\n\r\n");
+  ASSERT_TRUE(RunUntil(loop_, [&] { return Has(origins_[0]->received(c), "3\r\ndef\r\n0\r\nx-sum: 6\r\n\r\n"); }));
+  origins_[0]->Answer(c, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n");
+  ASSERT_TRUE(ClientGets("2\r\nok\r\n"));
+  origins_[0]->Send(c, "0\r\nX-Trailer: 1\r\n\r\n");
+  EXPECT_TRUE(ClientGets("0\r\nx-trailer: 1\r\n\r\n"));
+}
+
+TEST_F(ExchangeTest, ContinueComesFromTheOrigin) {
+  Start();
+  Send("PUT / HTTP/1.1\r\nHost: shop.example\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n");
+  const size_t c = Arrives(0);
+  EXPECT_TRUE(Has(origins_[0]->received(c), "expect: 100-continue"));
+  origins_[0]->Send(c, "HTTP/1.1 100 Continue\r\nConnection: x\r\nX: 1\r\n\r\n");
+  ASSERT_TRUE(ClientGets("HTTP/1.1 100 Continue\r\n"));
+  EXPECT_FALSE(Has(received_, "connection:")) << "what belongs to one connection stays there";
+  Send("abc");
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[0]->received(c).ends_with("\r\n\r\nabc"); }));
+  origins_[0]->Answer(c, kOk);
+  EXPECT_TRUE(ClientGets("\r\n\r\nok"));
+}
+
+// ---- failover ------------------------------------------------------------------------------------------------------
+
+TEST_F(ExchangeTest, ARefusedConnectionMovesOnForEveryMethod) {
+  Start();
+  origins_[0]->Close();
+  Send("POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 3\r\n\r\nabc");
+  const size_t c = Arrives(1);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return Has(origins_[1]->received(c), "\r\n\r\nabc"); }));
+  origins_[1]->Answer(c, kOk);
+  ASSERT_TRUE(ClientGets("200 OK"));
+  EXPECT_EQ(Signals(0, Signal::kConnectFail), 1u);
+  EXPECT_EQ(route_cells().failovers.Get(), 1u);
+  EXPECT_EQ(route_cells().saved.Get(), 1u);
+  EXPECT_EQ(route_cells().lost.Get(), 0u);
+}
+
+TEST_F(ExchangeTest, AFailureStatusMovesOnAndTheClientNeverSeesIt) {
+  Start();
+  Send(kGet);
+  Answer(0, k503);
+  Answer(1, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  EXPECT_FALSE(Has(received_, "503"));
+  EXPECT_EQ(Signals(0, Signal::kFailure), 1u);
+  Pass(200ms);
+  EXPECT_EQ(Signals(1, Signal::kSuccess), 1u);
+}
+
+TEST_F(ExchangeTest, WhenAllFailARealAnswerBeatsOurOwn) {
+  Start();
+  Send(kGet);
+  Answer(0, k503);
+  origins_[1]->Close();
+  origins_[2]->Close();
+  ASSERT_TRUE(ClientGets("\r\n\r\nbusy"));
+  EXPECT_TRUE(Has(received_, "HTTP/1.1 503"));
+}
+
+TEST_F(ExchangeTest, WhenEveryRegionAnswersWithAFailureTheLastAnswerIsPassedOn) {
+  Start();
+  Send(kGet);
+  Answer(0, k503);
+  Answer(1, k503);
+  Answer(2, "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 3\r\n\r\nbad");
+  ASSERT_TRUE(ClientGets("\r\n\r\nbad"));
+  EXPECT_EQ(route_cells().saved.Get(), 0u);
+}
+
+TEST_F(ExchangeTest, WhenNoRegionCanBeReachedTheClientLearnsWhy) {
+  Start();
+  for (auto& o : origins_) o->Close();
+  Send(kGet);
+  ASSERT_TRUE(ClientGets("502 Bad Gateway"));
+  EXPECT_TRUE(Has(received_, "proxy-status: meridian; error=connection_refused"));
+  EXPECT_EQ(route_cells().lost.Get(), 1u);
+}
+
+TEST_F(ExchangeTest, AConnectionThatBreaksBeforeTheAnswerMovesAGetOn) {
+  Start();
+  Send(kGet);
+  origins_[0]->CloseConnection(Arrives(0));
+  Answer(1, kOk);
+  EXPECT_TRUE(ClientGets("\r\n\r\nok"));
+}
+
+TEST_F(ExchangeTest, APostThatMayHaveRunIsNeverSentTwice) {
+  Start();
+  Send("POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 0\r\n\r\n");
+  origins_[0]->CloseConnection(Arrives(0));
+  ASSERT_TRUE(ClientGets("502 Bad Gateway"));
+  Settle(loop_);
+  EXPECT_EQ(origins_[0]->total_requests() + origins_[1]->total_requests() + origins_[2]->total_requests(), 1u);
+  EXPECT_EQ(context_->stats().replay_refused.Get(), 1u);
+}
+
+TEST_F(ExchangeTest, APostIsNotReplayedForAFailureStatusEither) {
+  Start();
+  Send("POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 0\r\n\r\n");
+  Answer(0, k503);
+  ASSERT_TRUE(ClientGets("\r\n\r\nbusy"));
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+}
+
+TEST_F(ExchangeTest, APostWithAnIdempotencyKeyIsReplayed) {
+  Start();
+  Send("POST / HTTP/1.1\r\nHost: shop.example\r\nIdempotency-Key: k\r\nContent-Length: 0\r\n\r\n");
+  Answer(0, k503);
+  Answer(1, kOk);
+  EXPECT_TRUE(ClientGets("\r\n\r\nok"));
+}
+
+TEST_F(ExchangeTest, APostOnAKeptConnectionThatDiesIsNotSentAgain) {
+  Start();
+  Send(kGet);
+  Answer(0, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  received_.clear();
+  Send("POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 0\r\n\r\n");
+  origins_[0]->CloseConnection(Arrives(0));
+  ASSERT_TRUE(ClientGets("502 Bad Gateway"));
+  EXPECT_EQ(origins_[0]->total_requests(), 2u);
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+}
+
+TEST_F(ExchangeTest, AGetOnAKeptConnectionThatDiesTriesTheSameRegionAgain) {
+  Start();
+  Send(kGet);
+  Answer(0, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  received_.clear();
+  Send(kGet);
+  origins_[0]->CloseConnection(Arrives(0));
+  Answer(0, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+  EXPECT_EQ(Signals(0, Signal::kFailure) + Signals(0, Signal::kConnectFail), 0u) << "it says nothing about the region";
+}
+
+TEST_F(ExchangeTest, ABodyThatWasGivenAwayIsNeverSentAgain) {
+  Start();
+  Send("PUT / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 10\r\n\r\nabc");
+  const size_t c = Arrives(0);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[0]->received(c).ends_with("\r\n\r\nabc"); }));
+  origins_[0]->CloseConnection(c);
+  ASSERT_TRUE(ClientGets("502 Bad Gateway"));
+  Settle(loop_);
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+}
+
+TEST_F(ExchangeTest, ABodyThatHasNotBegunMovesOnWholeToTheNextRegion) {
+  // The first origin answers 503 before it gets the body and ends its answer only later; the second one is connected
+  // already. No byte of the body may go to the first, and the second must get all of it.
+  Start();
+  Send(kGet);
+  Answer(0, k503);
+  Answer(1, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  received_.clear();
+  Send("PUT / HTTP/1.1\r\nHost: shop.example\r\nExpect: 100-continue\r\nContent-Length: 6\r\n\r\n");
+  const size_t first = Arrives(0);
+  origins_[0]->Answer(first, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 4\r\n\r\n");
+  const size_t second = Arrives(1);
+  Send("abc");
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[1]->received(second).ends_with("\r\n\r\nabc"); }));
+  origins_[0]->Send(first, "busy");
+  Settle(loop_);
+  Send("def");
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[1]->received(second).ends_with("\r\n\r\nabcdef"); }));
+  EXPECT_FALSE(Has(origins_[0]->received(first), "abc"));
+  origins_[1]->Answer(second, kOk);
+  EXPECT_TRUE(ClientGets("\r\n\r\nok"));
+}
+
+TEST_F(ExchangeTest, AHangingOriginIsLeftAfterTheAttemptTimeout) {
+  service().failover.attempt_timeout = 500ms;
+  Start();
+  Send(kGet);
+  Arrives(0);
+  Pass(480ms);
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+  Pass(60ms);
+  Answer(1, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  EXPECT_EQ(Signals(0, Signal::kFailure), 1u);
+  EXPECT_TRUE(origins_[0]->closed(0)) << "the attempt was cancelled";
+}
+
+TEST_F(ExchangeTest, WithoutAnySamplesTheAutomaticAttemptTimeoutIsASecond) {
+  Start();
+  Send(kGet);
+  Arrives(0);
+  Pass(980ms);
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+  Pass(60ms);
+  Arrives(1);
+}
+
+TEST_F(ExchangeTest, WhenAllHangTheDeadlineAnswers504) {
+  service().timeouts.request = 5s;
+  Start();
+  Send(kGet);
+  Arrives(0);
+  Pass(4900ms);
+  EXPECT_EQ(received(), "");
+  Pass(200ms);
+  ASSERT_TRUE(ClientGets("504 Gateway Timeout"));
+  EXPECT_TRUE(Has(received_, "proxy-status: meridian; error=http_response_timeout"));
+  EXPECT_EQ(origins_[0]->total_requests() + origins_[1]->total_requests() + origins_[2]->total_requests(), 3u);
+}
+
+TEST_F(ExchangeTest, AHangingPostWaitsForItsDeadlineAndIsNotSentElsewhere) {
+  service().timeouts.request = 3s;
+  Start();
+  Send("POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 0\r\n\r\n");
+  Arrives(0);
+  Pass(2900ms);
+  EXPECT_EQ(received(), "");
+  Pass(200ms);
+  ASSERT_TRUE(ClientGets("504 Gateway Timeout"));
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+}
+
+TEST_F(ExchangeTest, NoMoreAttemptsThanConfigured) {
+  service().failover.attempts = 2;
+  Start();
+  Send(kGet);
+  Answer(0, k503);
+  Answer(1, k503);
+  ASSERT_TRUE(ClientGets("\r\n\r\nbusy"));
+  EXPECT_EQ(origins_[2]->total_requests(), 0u);
+}
+
+TEST_F(ExchangeTest, WithoutBudgetAFailureIsPassedOnInsteadOfMultiplied) {
+  Start();
+  while (context_->budget(0).TakeReplay(loop_.Now())) {
+  }
+  Send(kGet);
+  Answer(0, k503);
+  ASSERT_TRUE(ClientGets("\r\n\r\nbusy"));
+  EXPECT_EQ(context_->stats().retry_budget_exhausted.Get(), 1u);
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+}
+
+TEST_F(ExchangeTest, ASiblingOfAnUnreachableOriginServesTheSameRegion) {
+  service();
+  OriginModel sibling = service().regions[0].origins[0];
+  service().regions[0].origins.push_back(sibling);
+  endpoints_[0].push_back(endpoints_[1][0]);  // the second origin stands in as the sibling
+  Start();
+  origins_[0]->Close();
+  Send(kGet);
+  Answer(1, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  EXPECT_TRUE(Has(Log(), "\"region\":\"region-0\""));
+}
+
+TEST_F(ExchangeTest, ASiblingThatHasNoAddressIsReportedAsThatAndNotAsATimeout) {
+  service().regions.resize(1);
+  OriginModel sibling = service().regions[0].origins[0];
+  service().regions[0].origins.push_back(sibling);
+  endpoints_[0].push_back({});
+  Start();
+  origins_[0]->Close();
+  Send(kGet);
+  ASSERT_TRUE(ClientGets("proxy-status: "));
+  EXPECT_FALSE(Has(received_, "504")) << received_;
+}
+
+// ---- after the head was sent ---------------------------------------------------------------------------------------
+
+TEST_F(ExchangeTest, AnAnswerThatBreaksLooksBroken) {
+  Start();
+  Send(kGet);
+  Answer(0, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n");
+  ASSERT_TRUE(ClientGets("4\r\nhalf\r\n"));
+  origins_[0]->CloseConnection(0);
+  ASSERT_TRUE(ClientIsCut());
+  EXPECT_FALSE(Has(received_, "0\r\n\r\n"));
+  EXPECT_EQ(Signals(0, Signal::kFailure), 1u);
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+  EXPECT_EQ(route_cells().lost.Get(), 1u);
+  EXPECT_TRUE(Has(Log(), "\"end\":\"origin_reset\""));
+}
+
+TEST_F(ExchangeTest, AnAnswerThatStallsIsCutAfterTheIdleTimeout) {
+  service().timeouts.idle = 2s;
+  Start();
+  Send(kGet);
+  Answer(0, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+  ASSERT_TRUE(ClientGets("half"));
+  Pass(5s);
+  ASSERT_TRUE(ClientIsCut());
+  EXPECT_EQ(Signals(0, Signal::kFailure), 1u);
+  EXPECT_TRUE(Has(Log(), "\"end\":\"timeout\""));
+}
+
+TEST_F(ExchangeTest, AnAnswerThatMovesSlowlyIsNotCut) {
+  service().timeouts.idle = 2s;
+  Start();
+  Send(kGet);
+  Answer(0, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
+  for (int i = 0; i < 10; ++i) {
+    Pass(1s);
+    origins_[0]->Send(0, "x");
+  }
+  EXPECT_TRUE(ClientGets("xxxxxxxxxx"));
+}
+
+// ---- clients -------------------------------------------------------------------------------------------------------
+
+class Http2ExchangeTest : public ExchangeTest {
+ protected:
+  // Moves bytes between the peer and the socket until `done`.
+  template <typename F>
+  bool Until(F done) {
+    return RunUntil(loop_, [&] {
+      const std::string out = peer_.Output();
+      if (!out.empty()) Send(out);
+      received_.clear();
+      const std::string in = received();
+      if (!in.empty()) peer_.Input(in);
+      return done();
+    });
+  }
+  int32_t Get() {
+    return peer_.Request({{":method", "GET"}, {":scheme", "http"}, {":authority", "shop.example"}, {":path", "/"}});
+  }
+  H2Peer peer_{false};
+};
+
+TEST_F(Http2ExchangeTest, ByPriorKnowledgeACleartextClientSpeaksHttp2) {
+  Start();
+  const int32_t id = Get();
+  ASSERT_TRUE(Until([&] { return origins_[0]->requests(0) > 0; }));
+  origins_[0]->Answer(0, kOk);
+  ASSERT_TRUE(Until([&] { return peer_.stream(id).ended; }));
+  EXPECT_EQ(peer_.stream(id).Field(":status"), "200");
+  EXPECT_EQ(peer_.stream(id).body, "ok");
+}
+
+TEST_F(Http2ExchangeTest, AClientThatGivesUpFreesTheOrigin) {
+  Start();
+  const int32_t id = Get();
+  ASSERT_TRUE(Until([&] { return origins_[0]->requests(0) > 0; }));
+  peer_.Reset(id, NGHTTP2_CANCEL);
+  EXPECT_TRUE(Until([&] { return origins_[0]->closed(0); }));
+  Settle(loop_);
+  EXPECT_EQ(origins_[1]->total_requests(), 0u) << "nobody waits for another try";
+  EXPECT_EQ(Signals(0, Signal::kFailure), 0u) << "it was not the origin's fault";
+  EXPECT_TRUE(Has(Log(), "\"end\":\"client_reset\""));
+}
+
+TEST_F(Http2ExchangeTest, ABrokenAnswerResetsItsStreamOnly) {
+  Start();
+  const int32_t id = Get();
+  ASSERT_TRUE(Until([&] { return origins_[0]->requests(0) > 0; }));
+  origins_[0]->Answer(0, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+  ASSERT_TRUE(Until([&] { return peer_.stream(id).body == "half"; }));
+  origins_[0]->ResetConnection(0);
+  ASSERT_TRUE(Until([&] { return peer_.stream(id).closed; }));
+  EXPECT_FALSE(peer_.stream(id).ended);
+  EXPECT_NE(peer_.stream(id).code, uint32_t{NGHTTP2_NO_ERROR});
+  const int32_t next = Get();
+  ASSERT_TRUE(Until([&] { return origins_[0]->requests(1) > 0; }));
+  origins_[0]->Answer(1, kOk);
+  EXPECT_TRUE(Until([&] { return peer_.stream(next).ended; }));
+}
+
+TEST_F(ExchangeTest, AClientThatSendsItsHeadTooSlowlyIsTold) {
+  Start();
+  Send("GET / HTTP/1.1\r\nHo");
+  Pass(11s);
+  ASSERT_TRUE(ClientGets("408 Request Timeout"));
+  EXPECT_TRUE(ClientIsCut());
+}
+
+TEST_F(ExchangeTest, ASilentConnectionIsClosedAfterTheIdleTimeout) {
+  Start();
+  Send(kGet);
+  Answer(0, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  Pass(59s);
+  received();
+  EXPECT_FALSE(client_eof_);
+  Pass(4s);
+  EXPECT_TRUE(ClientIsCut());
+}
+
+TEST_F(ExchangeTest, ARequestThatCannotBeReadGetsItsStatusAndTheConnectionEnds) {
+  Start();
+  Send("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\nGET / HTTP/1.1\r\nHost: shop.example\r\n\r\n");
+  ASSERT_TRUE(ClientGets("400 Bad Request"));
+  EXPECT_TRUE(ClientIsCut());
+  EXPECT_EQ(origins_[0]->connections(), 0u);
+  EXPECT_EQ(context_->stats().client_protocol_errors.Get(), 1u);
+}
+
+TEST_F(ExchangeTest, DrainAnswersWhatIsUnderWay) {
+  Start();
+  Send(kGet);
+  Arrives(0);
+  connection_->StartDrain();
+  Settle(loop_);
+  Answer(0, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  EXPECT_TRUE(Has(received_, "connection: close"));
+  EXPECT_TRUE(ClientIsCut());
+}
+
+// ---- the access log ------------------------------------------------------------------------------------------------
+
+TEST_F(ExchangeTest, TheAccessLogTellsEveryAttempt) {
+  Start();
+  origins_[0]->Close();
+  Send(kGet);
+  Answer(1, k503);
+  Answer(2, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  Settle(loop_);
+  const std::string log = Log();
+  EXPECT_EQ(Count(log, "\n"), 1u) << log;
+  for (std::string_view part :
+       {"\"route\":\"shop-api\"", "\"service\":\"shop\"", "\"region\":\"region-2\"", "\"status\":200", "\"end\":\"complete\"",
+        "\"path\":\"/a\"", "\"client\":\"203.0.113.7\"", "connect_failed", "\"status\":503", "preferred", "failover"}) {
+    EXPECT_TRUE(Has(log, part)) << part << " in " << log;
+  }
+  EXPECT_FALSE(Has(log, "secret"));
+}
+
+TEST_F(ExchangeTest, OurOwnAnswersAreMarkedAsOurs) {
+  Start();
+  Send("GET / HTTP/1.1\r\nHost: other.example\r\n\r\n");
+  ASSERT_TRUE(ClientGets("404"));
+  Settle(loop_);
+  const std::string log = Log();
+  EXPECT_TRUE(Has(log, "\"status\":404")) << log;
+  EXPECT_TRUE(Has(log, "\"end\":\"local\"")) << log;
+}
+
+}  // namespace
+}  // namespace meridian
