@@ -321,6 +321,7 @@ Status Controller::GetStatus() {
   status.edge = model_->edge_name;
   status.snapshot = snapshot_->version;
   status.uptime_s = ToSeconds(loop_.Now() - started_);
+  status.dns_failures = endpoint_feed_.failures();
   status.ready = ready_ && !draining_;
   status.draining = draining_;
   status.workers = static_cast<int>(workers_.size());

@@ -51,6 +51,7 @@ class OutBuffer {
   std::span<const uint8_t> bytes() const { return {data_, used_}; }
   // REQUIRES: n <= room().
   void Append(const void* bytes, size_t n) {
+    if (n == 0) return;  // an empty view may point nowhere
     std::memcpy(data_ + used_, bytes, n);
     used_ += n;
   }

@@ -5,6 +5,7 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <unistd.h>
 
 #include <cstring>
 
@@ -270,7 +271,10 @@ class TlsTransport final : public Transport {
 
 std::unique_ptr<Transport> AcceptTls(Loop& loop, int fd, TlsServerContext& context, TransportSink& sink) {
   SSL* ssl = context.NewSession();
-  if (!ssl) return nullptr;
+  if (!ssl) {
+    close(fd);
+    return nullptr;
+  }
   SSL_set_accept_state(ssl);
   return std::make_unique<TlsTransport>(loop, fd, false, ssl, sink);
 }

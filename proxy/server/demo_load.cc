@@ -124,6 +124,8 @@ DemoLoad::DemoLoad(Loop& loop, const Endpoint& edge, TlsClientContext& tls, Demo
 }
 
 DemoLoad::~DemoLoad() {
+  tick_.Cancel();
+  burst_.Cancel();
   requests_.clear();
   clients_.clear();
   loop_.RunTurn(false);  // what closing has retired

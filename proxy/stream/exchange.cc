@@ -22,6 +22,9 @@ constexpr int kSameRegionTries = 2;
 // least one other request, so a request is overtaken at most by those that share its connection.
 constexpr uint8_t kGoawayTries = 100;
 
+// How often an upload is looked at: whether it moved, whether it is over.
+constexpr Duration kUploadLook = 500ms;
+
 // An attempt that has somewhere else to go gets at most this part of what is left.
 constexpr double kAttemptShare = 0.6;
 
@@ -165,6 +168,7 @@ void Exchange::MakePlan() {
                     context_.DrawRegion(service));
   have_plan_ = true;
   if (plan_.fail_open) context_.route_cells(route_).fail_open.Add();
+  progress_at_ = head_read_;
   deadline_ = head_read_ + stream_context_.wish.deadline.value_or(this->service().timeouts.request);
   context_.budget(service).OnFirstAttempt(head_read_);
   TrySteps(kDeadline);
@@ -224,8 +228,7 @@ void Exchange::ArmAttemptTimer() {
   const TimeoutModel& timeouts = service().timeouts;
   // While the body is on its way only standing still counts.
   if (request_.has_body && !body_sent_) {
-    progress_ = request_body_.consumed();
-    return timer_.Arm(timeouts.idle);
+    return timer_.Arm(std::min(timeouts.idle, kUploadLook));
   }
   const TimePoint now = context_.loop().Now();
   Duration wait = deadline_ - now;
@@ -428,6 +431,7 @@ void Exchange::OnTimer() {
   switch (state_) {
     case State::kReceiving:
       context_.stats().limit_timeouts.Add();
+      Identify();
       Move(Event::kRefused);
       return ReplyWithText(408, nullptr);
     case State::kTrying: {
@@ -435,7 +439,8 @@ void Exchange::OnTimer() {
       RecordOf(*attempt_).error = Name(ErrorCode::kResponseTimeout);
       RecordOf(*attempt_).time = context_.loop().Now() - attempt_->started;
       const bool out_of_time = context_.loop().Now() >= deadline_;
-      const Error& error = out_of_time ? kDeadline : kResponseTimeout;
+      Error error = out_of_time ? kDeadline : kResponseTimeout;
+      if (!attempt_->live() && !out_of_time) error.retry = Retry::kAlways;  // it still waited for a connection
       context_.region_cells(plan_.service, attempt_->step().region).failures_by_error[static_cast<size_t>(error.code)].Add();
       Outcome outcome;
       outcome.error = error;
@@ -456,7 +461,12 @@ void Exchange::OnUploadTimer() {
     deadline_ = context_.loop().Now() + service().timeouts.request;
     return ArmAttemptTimer();
   }
-  if (request_body_.consumed() != progress_) return ArmAttemptTimer();
+  const TimePoint now = context_.loop().Now();
+  if (request_body_.consumed() != progress_) {
+    progress_ = request_body_.consumed();
+    progress_at_ = now;
+  }
+  if (now - progress_at_ < service().timeouts.idle) return ArmAttemptTimer();
   context_.stats().limit_timeouts.Add();
   if (request_body_.size() > 0) return GiveUp(kResponseTimeout);  // the origin does not take it
   Drop(attempt_);

@@ -93,6 +93,7 @@ class Exchange final : public ConnectionExchange, private AttemptSink {
   uint8_t same_region_tries_ = 0;
   std::string_view end_ = "complete";
   uint64_t progress_ = 0;      // what moved by the last look at the timer
+  TimePoint progress_at_{};    // of an upload
 
   Arena arena_;
   RequestHead request_;

@@ -352,6 +352,8 @@ void AddProcess(Page& page, const Status& status) {
   page.AddGauge("meridian_draining", "1 while this edge finishes its last requests.", status.draining ? 1 : 0);
   page.AddGauge("meridian_uptime_seconds", "Time since the start.", status.uptime_s);
   page.AddGauge("meridian_workers", "Worker threads.", status.workers);
+  page.AddCounter("meridian_dns_failures_total", "Names of origins that did not resolve; the last good answer stays.",
+                  status.dns_failures);
   page.AddGauge("meridian_snapshot_version", "Version of the world that steering reads.",
                 static_cast<double>(status.snapshot));
   Page::AddTo(page.Add("meridian_build_info", "Always 1; the version is in the label.", MetricType::Gauge),

@@ -64,6 +64,7 @@ struct Status {
   std::string edge;
   uint64_t snapshot = 0;
   double uptime_s = 0;
+  uint64_t dns_failures = 0;
   bool ready = false;
   bool draining = false;
   int workers = 0;

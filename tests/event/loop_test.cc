@@ -173,7 +173,8 @@ TEST(RealClock, ATimerWakesALoopThatHasNothingElseToDo) {
 TEST(HookTest, TurnEndComesAfterEverythingElseOfTheTurn) {
   Loop loop(true);
   std::vector<std::string> order;
-  Call end{[&] { order.push_back("end"); }}, tick{[&] { order.push_back("timer"); }}, next{[&] { order.push_back("next"); }};
+  Call end{[&] { order.push_back("end"); }}, tick{[&] { order.push_back("timer"); }},
+      next{[&] { order.push_back("next"); }};
   Hook at_end(loop, end.callback()), next_turn(loop, next.callback());
   Timer timer(loop, tick.callback());
   at_end.AtTurnEnd();

@@ -63,7 +63,8 @@ TEST_F(H1ClientTest, BodiesAreFramedAsTheirLengthIsKnown) {
   EXPECT_EQ(Post(one_, known, 3), "POST / HTTP/1.1\r\nhost: shop.example\r\ncontent-length: 3\r\n\r\nabc");
   Feed(client_, kOk);
   unknown.Write(nullptr, Bytes("abc"));
-  EXPECT_EQ(Post(two_, unknown), "POST / HTTP/1.1\r\nhost: shop.example\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n");
+  EXPECT_EQ(Post(two_, unknown),
+            "POST / HTTP/1.1\r\nhost: shop.example\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n");
   unknown.Finish();
   EXPECT_EQ(Produce(client_), "0\r\n\r\n");
 }
@@ -115,7 +116,8 @@ TEST_F(H1ClientTest, AnOfferToUpgradeInAnAnswerIsIgnored) {
 }
 
 TEST_F(H1ClientTest, ATruncatedBodyFailsItsPipe) {
-  for (std::string_view start : {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+  for (std::string_view start : {"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf",
+                                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
                                  "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n0\r\n"}) {
     ScriptedResponse response;
     H1Client client(host_, limits_);
@@ -212,8 +214,10 @@ TEST_F(H1ClientTest, ExtraBytesBehindAnAnswerNeverReachTheNextRequest) {
 }
 
 TEST_F(H1ClientTest, MalformedAnswersAreProtocolErrors) {
-  for (std::string_view text : {"ICY 200 OK\r\n\r\n", "HTTP/1.1 99 Odd\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-                                "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
+  for (std::string_view text : {"ICY 200 OK\r\n\r\n", "HTTP/1.1 99 Odd\r\n\r\n",
+                                "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+                                "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+                                "HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
                                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "garbage"}) {
     ScriptedResponse response;
     H1Client client(host_, limits_);
@@ -228,7 +232,8 @@ TEST_F(H1ClientTest, MalformedAnswersAreProtocolErrors) {
 }
 
 TEST_F(H1ClientTest, AnswersThatSayCloseAreNotFollowedByAnotherRequest) {
-  for (std::string_view text : {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"}) {
+  for (std::string_view text : {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n",
+                                "HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"}) {
     ScriptedResponse response;
     H1Client client(host_, limits_);
     const RequestHead get = response.Request("GET");
@@ -298,7 +303,8 @@ TEST_F(H1ClientTest, AHeadThatCannotBeWrittenDoesNotLeaveADeadConnectionBehind) 
   client_.Start(get, nullptr, one_);
   Produce(client_);
   EXPECT_EQ(one_.failed, 1);
-  EXPECT_TRUE(client_.finished() || client_.error()) << "neither free nor closing would take its place in the pool for ever";
+  EXPECT_TRUE(client_.finished() || client_.error())
+      << "neither free nor closing would take its place in the pool for ever";
 }
 
 TEST_F(H1ClientTest, ABodyThatMovedOnToAnotherOriginIsLeftAlone) {

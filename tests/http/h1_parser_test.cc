@@ -39,8 +39,10 @@ class Transcript final : public H1ParserSink {
     return arena_.get();
   }
   Head OnHead() override {
-    if (requests_) log_ += std::string(parser_.method()) + " " + std::string(parser_.target());
-    else log_ += std::to_string(parser_.status());
+    if (requests_)
+      log_ += std::string(parser_.method()) + " " + std::string(parser_.target());
+    else
+      log_ += std::to_string(parser_.status());
     log_ += " 1." + std::to_string(parser_.minor_version()) + " length " + std::to_string(parser_.content_length()) +
             (parser_.chunked() ? " chunked" : "") + (parser_.keep_alive() ? " keep" : "") + "\n" +
             Text(parser_.headers()) + "body ";
@@ -62,7 +64,9 @@ class Transcript final : public H1ParserSink {
 
 const MessageLimits kLimits;
 
-std::string ReadRequest(std::string_view text, size_t step = SIZE_MAX / 2) { return Transcript(true, kLimits).Read(text, step); }
+std::string ReadRequest(std::string_view text, size_t step = SIZE_MAX / 2) {
+  return Transcript(true, kLimits).Read(text, step);
+}
 Failure FailureOf(std::string_view text, bool requests = true, const MessageLimits& limits = kLimits) {
   Transcript t(requests, limits);
   t.Read(text, SIZE_MAX / 2);
@@ -73,9 +77,11 @@ const std::vector<std::string> kRequests = {
     "GET / HTTP/1.1\r\nHost: shop.example\r\n\r\n",
     "\r\nGET /a?b=c HTTP/1.1\r\nHost: shop.example\r\nAccept:*/*\r\nX-Empty:\r\nX-Spaces: \t a b \t \r\n\r\n",
     "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\nhello worldGET /next HTTP/1.1\r\nHost: h\r\n\r\n",
-    "PUT /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nA;ext=1\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n",
+    "PUT /x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: "
+    "chunked\r\n\r\n5\r\nhello\r\nA;ext=1\r\n0123456789\r\n0\r\nX-Sum: 1\r\n\r\n",
     "GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n",
-    "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n",
+    "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nGET /2 HTTP/1.1\r\nHost: "
+    "h\r\nConnection: close\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n",
     // Refused ones: the reason must not depend on the split either.
     "GET / HTTP/1.1\r\nHost: h\r\nX-Fold: a\r\n b\r\n\r\n",
@@ -103,7 +109,8 @@ TEST(H1ParserTest, AnySplitOfResponsesGivesTheSameResult) {
   const std::vector<std::string> responses = {
       "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello",
       "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n",
-      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 Fine, thanks\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n",
+      "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 Fine, thanks\r\nTransfer-Encoding: "
+      "chunked\r\n\r\n3\r\nabc\r\n0\r\nX-T: 1\r\n\r\n",
       "HTTP/1.0 200 OK\r\nX: y\r\n\r\nuntil the end",
       "HTTP/1.1 200 OK\r\nX-Fold: a\r\n b\r\n\r\n",
       "HTTP/1.1 200 OK\r\nX-Fold:\r\n b\r\n\r\n",
@@ -126,7 +133,8 @@ TEST(H1ParserTest, ReadsHeadBodyAndTrailers) {
 
 TEST(H1ParserTest, ValuesAreTrimmedAndNamesLowered) {
   EXPECT_EQ(ReadRequest(kRequests[1]),
-            "GET /a?b=c 1.1 length -1 keep\nhost: shop.example\naccept: */*\nx-empty: \nx-spaces: a b\nbody \nend\nfailure 0");
+            "GET /a?b=c 1.1 length -1 keep\nhost: shop.example\naccept: */*\nx-empty: \nx-spaces: a b\nbody "
+            "\nend\nfailure 0");
 }
 
 TEST(H1ParserTest, AFoldedLineIsRefusedWhereverItFolds) {
@@ -135,16 +143,32 @@ TEST(H1ParserTest, AFoldedLineIsRefusedWhereverItFolds) {
 
 TEST(H1ParserTest, FramingThatCouldBeReadTwoWaysIsRefused) {
   const std::string start = "POST / HTTP/1.1\r\nHost: h\r\n";
-  for (std::string_view fields : {
-           "Content-Length: 3\r\nContent-Length: 3\r\n", "Content-Length: 3, 3\r\n", "Content-Length: +3\r\n",
-           "Content-Length: -3\r\n", "Content-Length: 0x3\r\n", "Content-Length: 3 3\r\n", "Content-Length:\r\n",
-           "Content-Length: 99999999999999999999\r\n", "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
-           "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", "Transfer-Encoding: gzip\r\n",
-           "Transfer-Encoding: gzip, chunked\r\n", "Transfer-Encoding: chunked, gzip\r\n",
-           "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: xchunked\r\n",
-           "Transfer-Encoding: identity\r\n", "Transfer-Encoding: chunked;x=1\r\n", "Transfer-Encoding: \"chunked\"\r\n",
-           "Transfer-Encoding:\r\n", "Transfer-Encoding : chunked\r\n", "Transfer-Encoding\r\n", " Transfer-Encoding: chunked\r\n",
-           "X: y\nContent-Length: 3\r\n", "X: y\rContent-Length: 3\r\n", "X\x01: y\r\n", ": y\r\n"}) {
+  for (std::string_view fields : {"Content-Length: 3\r\nContent-Length: 3\r\n",
+                                  "Content-Length: 3, 3\r\n",
+                                  "Content-Length: +3\r\n",
+                                  "Content-Length: -3\r\n",
+                                  "Content-Length: 0x3\r\n",
+                                  "Content-Length: 3 3\r\n",
+                                  "Content-Length:\r\n",
+                                  "Content-Length: 99999999999999999999\r\n",
+                                  "Content-Length: 3\r\nTransfer-Encoding: chunked\r\n",
+                                  "Transfer-Encoding: chunked\r\nContent-Length: 3\r\n",
+                                  "Transfer-Encoding: gzip\r\n",
+                                  "Transfer-Encoding: gzip, chunked\r\n",
+                                  "Transfer-Encoding: chunked, gzip\r\n",
+                                  "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+                                  "Transfer-Encoding: xchunked\r\n",
+                                  "Transfer-Encoding: identity\r\n",
+                                  "Transfer-Encoding: chunked;x=1\r\n",
+                                  "Transfer-Encoding: \"chunked\"\r\n",
+                                  "Transfer-Encoding:\r\n",
+                                  "Transfer-Encoding : chunked\r\n",
+                                  "Transfer-Encoding\r\n",
+                                  " Transfer-Encoding: chunked\r\n",
+                                  "X: y\nContent-Length: 3\r\n",
+                                  "X: y\rContent-Length: 3\r\n",
+                                  "X\x01: y\r\n",
+                                  ": y\r\n"}) {
     EXPECT_NE(FailureOf(start + std::string(fields) + "\r\nabc"), Failure::kNone) << fields;
   }
   EXPECT_EQ(FailureOf("POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), Failure::kBadTransferEncoding);
@@ -153,21 +177,24 @@ TEST(H1ParserTest, FramingThatCouldBeReadTwoWaysIsRefused) {
 
 TEST(H1ParserTest, ControlBytesInValuesAreRefused) {
   for (char c : {'\0', '\x01', '\x7f'}) {
-    EXPECT_EQ(FailureOf("GET / HTTP/1.1\r\nHost: h\r\nX: a" + std::string(1, c) + "b\r\n\r\n"), Failure::kMalformed) << int(c);
+    EXPECT_EQ(FailureOf("GET / HTTP/1.1\r\nHost: h\r\nX: a" + std::string(1, c) + "b\r\n\r\n"), Failure::kMalformed)
+        << int(c);
   }
 }
 
 TEST(H1ParserTest, BrokenChunksAreRefused) {
   const std::string start = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
-  for (std::string_view body : {"5\r\nhelloX\r\n", "5\nhello\r\n0\r\n\r\n", "-1\r\n", "0x5\r\nhello\r\n", "\r\n", "g\r\n", " 5\r\nhello\r\n",
-                                "5 \r\nhello\r\n", "fffffffffffffffff\r\n", "5\r\nhello\n0\r\n\r\n"}) {
+  for (std::string_view body :
+       {"5\r\nhelloX\r\n", "5\nhello\r\n0\r\n\r\n", "-1\r\n", "0x5\r\nhello\r\n", "\r\n", "g\r\n", " 5\r\nhello\r\n",
+        "5 \r\nhello\r\n", "fffffffffffffffff\r\n", "5\r\nhello\n0\r\n\r\n"}) {
     EXPECT_EQ(FailureOf(start + std::string(body)), Failure::kMalformed) << body;
   }
 }
 
 TEST(H1ParserTest, TrailersMayNotCarryFramingOrRouting) {
   const std::string start = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n";
-  for (std::string_view field : {"Content-Length: 3", "Transfer-Encoding: chunked", "Host: other", "Authorization: x", "Connection: close"}) {
+  for (std::string_view field :
+       {"Content-Length: 3", "Transfer-Encoding: chunked", "Host: other", "Authorization: x", "Connection: close"}) {
     EXPECT_NE(FailureOf(start + std::string(field) + "\r\n\r\n"), Failure::kNone) << field;
   }
 }
@@ -179,9 +206,11 @@ TEST(H1ParserTest, EachLimitHasItsOwnAnswer) {
   limits.max_target_bytes = 100;
   limits.max_trailer_bytes = 200;
   const std::string start = "GET / HTTP/1.1\r\nHost: h\r\n";
-  EXPECT_EQ(FailureOf("GET /" + std::string(100, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n", true, limits), Failure::kTargetTooLong);
+  EXPECT_EQ(FailureOf("GET /" + std::string(100, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n", true, limits),
+            Failure::kTargetTooLong);
   EXPECT_EQ(FailureOf("GET /" + std::string(99, 'a') + " HTTP/1.1\r\nHost: h\r\n\r\n", true, limits), Failure::kNone);
-  EXPECT_EQ(FailureOf(start + "X: " + std::string(2000, 'v'), true, limits), Failure::kHeadersTooLarge) << "before the line ends";
+  EXPECT_EQ(FailureOf(start + "X: " + std::string(2000, 'v'), true, limits), Failure::kHeadersTooLarge)
+      << "before the line ends";
   EXPECT_EQ(FailureOf(start + std::string(2001, 'n'), true, limits), Failure::kHeadersTooLarge);
   std::string many = start;
   for (int i = 0; i < 9; ++i) many += "x: y\r\n";
@@ -224,7 +253,9 @@ TEST(H1ParserTest, TheEndOfTheConnectionEndsOnlyABodyThatLastsUntilThen) {
 TEST(H1ParserTest, AnswersToHeadHaveNoBodyWhateverTheySayAboutIt) {
   Transcript t(false, kLimits);
   t.no_body = true;
-  EXPECT_EQ(t.Read("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nHTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", 4),
+  EXPECT_EQ(t.Read("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nHTTP/1.1 304 Not Modified\r\nTransfer-Encoding: "
+                   "chunked\r\n\r\n",
+                   4),
             "200 1.1 length 10 keep\nbody \nend\n304 1.1 length -1 chunked keep\nbody \nend\nfailure 0");
 }
 

@@ -155,7 +155,9 @@ TEST_F(H1ServerTest, ClientsOfHttp10GetNoInterimAnswers) {
 }
 
 TEST_F(H1ServerTest, PipelinedRequestsWaitForTheirTurnAndAreAnsweredInOrder) {
-  const std::string three = "GET /1 HTTP/1.1\r\nHost: h\r\n\r\nPOST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcGET /3 HTTP/1.1\r\nHost: h\r\n\r\n";
+  const std::string three =
+      "GET /1 HTTP/1.1\r\nHost: h\r\n\r\nPOST /2 HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabcGET /3 "
+      "HTTP/1.1\r\nHost: h\r\n\r\n";
   for (size_t step : {SIZE_MAX, size_t{1}, size_t{10}, size_t{40}}) {
     ScriptedSink sink;
     H1Server server(host_, sink, limits_, false);
@@ -313,7 +315,8 @@ TEST_F(H1ServerTest, AnAnswerFromWithinTheHeadIsAllowed) {
   Feed(server_, std::string(kGet) + std::string(kGet));
   const std::string out = Produce(server_);
   EXPECT_EQ(sink_.size(), 2u);
-  EXPECT_EQ(out, "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\nHTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+  EXPECT_EQ(out,
+            "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\nHTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
 }
 
 TEST_F(H1ServerTest, ResetCutsTheConnection) {

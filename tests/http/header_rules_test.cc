@@ -59,14 +59,31 @@ TEST_F(HopByHop, UpgradesEndHere) {
 }
 
 TEST(Authority, OnlyWhatCanBeReadOneWay) {
-  for (std::string_view good : {"shop.example", "shop.example:80", "SHOP.example", "127.0.0.1:8080", "[::1]", "[2001:db8::1]:443",
-                                "a", "shop.example:", "my_host"}) {
+  for (std::string_view good : {"shop.example", "shop.example:80", "SHOP.example", "127.0.0.1:8080", "[::1]",
+                                "[2001:db8::1]:443", "a", "shop.example:", "my_host"}) {
     EXPECT_TRUE(IsAuthority(good)) << good;
   }
-  for (std::string_view bad : std::initializer_list<std::string_view>{
-        "", ":80", "user@shop.example", "shop.example/", "shop.example:80:80", "shop.example:x", "shop.example:65536",
-        "shop.example:123456", "a b", "a\tb", "[::1", "::1", "[shop.example]", "[]", "[::1]x", "a,b", "a\\b", "a?b", "a#b",
-        std::string_view("a\0b", 3), "a\x80"}) {
+  for (std::string_view bad : std::initializer_list<std::string_view>{"",
+                                                                      ":80",
+                                                                      "user@shop.example",
+                                                                      "shop.example/",
+                                                                      "shop.example:80:80",
+                                                                      "shop.example:x",
+                                                                      "shop.example:65536",
+                                                                      "shop.example:123456",
+                                                                      "a b",
+                                                                      "a\tb",
+                                                                      "[::1",
+                                                                      "::1",
+                                                                      "[shop.example]",
+                                                                      "[]",
+                                                                      "[::1]x",
+                                                                      "a,b",
+                                                                      "a\\b",
+                                                                      "a?b",
+                                                                      "a#b",
+                                                                      std::string_view("a\0b", 3),
+                                                                      "a\x80"}) {
     EXPECT_FALSE(IsAuthority(bad)) << bad;
   }
 }
@@ -88,7 +105,8 @@ TEST(Elements, EmptyOnesDoNotCount) {
 
 TEST(Token, IsWhatTheGrammarSays) {
   EXPECT_TRUE(IsToken("x-Request_1!#$%&'*+.^`|~"));
-  for (std::string_view bad : {"", "a b", "a:", "a/b", "(a)", "\"a\"", "\x7f", "\x80"}) EXPECT_FALSE(IsToken(bad)) << bad;
+  for (std::string_view bad : {"", "a b", "a:", "a/b", "(a)", "\"a\"", "\x7f", "\x80"})
+    EXPECT_FALSE(IsToken(bad)) << bad;
 }
 
 TEST(Lower, CopiesOnlyWhenItMust) {

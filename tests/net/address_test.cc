@@ -22,8 +22,8 @@ TEST(AddressTest, ShorthandsForListenersAreUnderstood) {
 }
 
 TEST(AddressTest, WhatIsNoAddressIsRefused) {
-  for (std::string_view text : {"", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:8o", "127.0.0.1: 80",
-                                "256.0.0.1:80", "shop.example:80", "[::1:80", "[::1]", "1.2.3:80"}) {
+  for (std::string_view text : {"", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:8o",
+                                "127.0.0.1: 80", "256.0.0.1:80", "shop.example:80", "[::1:80", "[::1]", "1.2.3:80"}) {
     EXPECT_FALSE(ParseHostPort(text)) << text;
   }
 }

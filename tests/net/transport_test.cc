@@ -398,7 +398,10 @@ TEST_F(TlsTransportTest, AClientWithoutACommonProtocolFailsInTheHandshake) {
   const Identity shop("shop.example", false);
   Serve({shop.pair});
   RawClient raw;
-  SSL_CTX_set_alpn_protos(raw.ctx, reinterpret_cast<const unsigned char*>("\x03" "foo"), 4);
+  SSL_CTX_set_alpn_protos(raw.ctx,
+                          reinterpret_cast<const unsigned char*>("\x03"
+                                                                 "foo"),
+                          4);
   EXPECT_FALSE(RawHandshake(raw));
 }
 

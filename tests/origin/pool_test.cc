@@ -267,7 +267,8 @@ TEST_F(PoolTest, DrainClosesIdleConnectionsNowAndBusyOnesAfterTheirAnswer) {
   Asker idle, busy;
   ASSERT_TRUE(idle.Ask(*pool_, at(origin_)));
   ASSERT_TRUE(busy.Ask(*pool_, at(origin_)));
-  ASSERT_TRUE(RunUntil(loop_, [&] { return origin_.connections() == 2 && origin_.requests(0) && origin_.requests(1); }));
+  ASSERT_TRUE(
+      RunUntil(loop_, [&] { return origin_.connections() == 2 && origin_.requests(0) && origin_.requests(1); }));
   origin_.Answer(0, kOk);
   ASSERT_TRUE(RunUntil(loop_, [&] { return idle.done() || busy.done(); }));
   pool_->Drain();

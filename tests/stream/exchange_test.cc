@@ -124,12 +124,14 @@ class ExchangeTest : public ::testing::Test, private ConnectionHost, private Out
   // Waits for an unanswered request at origin `o`, on any connection; returns the connection.
   size_t Arrives(size_t o) {
     size_t found = SIZE_MAX;
-    EXPECT_TRUE(RunUntil(loop_, [&] {
-      for (size_t c = 0; c < origins_[o]->connections(); ++c) {
-        if (origins_[o]->requests(c) > 0) found = c;
-      }
-      return found != SIZE_MAX;
-    })) << "no request at origin " << o;
+    EXPECT_TRUE(RunUntil(loop_,
+                         [&] {
+                           for (size_t c = 0; c < origins_[o]->connections(); ++c) {
+                             if (origins_[o]->requests(c) > 0) found = c;
+                           }
+                           return found != SIZE_MAX;
+                         }))
+        << "no request at origin " << o;
     return found == SIZE_MAX ? 0 : found;
   }
   void Answer(size_t o, std::string_view answer) {
@@ -226,7 +228,8 @@ TEST_F(ExchangeTest, ARequestGoesToTheNearestRegionAndItsAnswerComesBack) {
   EXPECT_TRUE(seen.starts_with("GET /a?secret=1 HTTP/1.1\r\nhost: shop.example\r\n")) << seen;
   EXPECT_TRUE(Has(seen, "x-forwarded-for: 203.0.113.7\r\n"));
   EXPECT_TRUE(Has(seen, "via: 1.1 meridian\r\n"));
-  origins_[0]->Answer(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\nX-Kept: 2\r\n\r\nok");
+  origins_[0]->Answer(
+      c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: keep-alive, X-Hop\r\nX-Hop: 1\r\nX-Kept: 2\r\n\r\nok");
   ASSERT_TRUE(ClientGets("\r\n\r\nok"));
   EXPECT_TRUE(Has(received_, "x-kept: 2"));
   EXPECT_FALSE(Has(received_, "x-hop"));
@@ -646,6 +649,7 @@ TEST_F(ExchangeTest, AClientThatSendsItsHeadTooSlowlyIsTold) {
   Send("GET / HTTP/1.1\r\nHo");
   Pass(11s);
   ASSERT_TRUE(ClientGets("408 Request Timeout"));
+  EXPECT_FALSE(Has(received_, "x-request-id: \r\n")) << received_;
   EXPECT_TRUE(ClientIsCut());
 }
 
@@ -695,8 +699,9 @@ TEST_F(ExchangeTest, TheAccessLogTellsEveryAttempt) {
   const std::string log = Log();
   EXPECT_EQ(Count(log, "\n"), 1u) << log;
   for (std::string_view part :
-       {"\"route\":\"shop-api\"", "\"service\":\"shop\"", "\"region\":\"region-2\"", "\"status\":200", "\"end\":\"complete\"",
-        "\"path\":\"/a\"", "\"client\":\"203.0.113.7\"", "connect_failed", "\"status\":503", "preferred", "failover"}) {
+       {"\"route\":\"shop-api\"", "\"service\":\"shop\"", "\"region\":\"region-2\"", "\"status\":200",
+        "\"end\":\"complete\"", "\"path\":\"/a\"", "\"client\":\"203.0.113.7\"", "connect_failed", "\"status\":503",
+        "preferred", "failover"}) {
     EXPECT_TRUE(Has(log, part)) << part << " in " << log;
   }
   EXPECT_FALSE(Has(log, "secret"));

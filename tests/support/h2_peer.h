@@ -67,12 +67,12 @@ class H2Peer {
       if (f->hd.flags & NGHTTP2_FLAG_END_STREAM) stream.ended = true;
       return 0;
     });
-    nghttp2_session_callbacks_set_on_stream_close_callback(
-        c, [](nghttp2_session*, int32_t id, uint32_t code, void* self) {
-          Of(self, id).closed = true;
-          Of(self, id).code = code;
-          return 0;
-        });
+    nghttp2_session_callbacks_set_on_stream_close_callback(c,
+                                                           [](nghttp2_session*, int32_t id, uint32_t code, void* self) {
+                                                             Of(self, id).closed = true;
+                                                             Of(self, id).code = code;
+                                                             return 0;
+                                                           });
     nghttp2_option* options = nullptr;
     nghttp2_option_new(&options);
     nghttp2_option_set_no_auto_window_update(options, 1);

@@ -48,7 +48,7 @@ class TestOrigin final : private ListenerSink {
   }
   // Heads on connection `i` that wait for an answer.
   size_t requests(size_t i) {
-    if (i >= connections_.size()) return 0;
+    if (i >= connections_.size() || connections_[i]->fd < 0) return 0;
     return CountHeads(received(i)) - connections_[i]->answered;
   }
   // Heads on all connections so far, answered or not.
@@ -93,7 +93,7 @@ class TestOrigin final : private ListenerSink {
   };
   static size_t CountHeads(const std::string& text) {
     size_t n = 0;
-    for (size_t at = 0; (at = text.find("host: ", at)) != std::string::npos; ++at) {
+    for (size_t at = 0; (at = text.find("\r\nhost: ", at)) != std::string::npos; ++at) {
       if (text.find("\r\n\r\n", at) != std::string::npos) ++n;
     }
     return n;

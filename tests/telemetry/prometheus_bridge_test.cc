@@ -28,6 +28,7 @@ Status SomeWorld() {
   Status status;
   status.version = "0.1.0";
   status.uptime_s = 12.5;
+  status.dns_failures = 21;
   status.snapshot = 17;
   status.workers = 2;
   status.ready = true;
@@ -213,6 +214,7 @@ TEST_F(Scrape, ShowsWhatTheControlThreadKnows) {
            "meridian_uptime_seconds 12.5",
            "meridian_workers 2",
            "meridian_snapshot_version 17",
+           "meridian_dns_failures_total 21",
            "meridian_build_info{version=\"0.1.0\"} 1",
            "meridian_weight{route=\"api\",service=\"shop\"} 99",
            "meridian_region_share{service=\"cart\",region=\"eu\"} 0.75",
