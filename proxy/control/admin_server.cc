@@ -80,7 +80,10 @@ class AdminServer::AdminExchange final : public ConnectionExchange, private Body
   }
 
   void OnTimeout() { stream_.Reset(true); }
-  void OnStreamClosed(bool) override { connection_.Remove(this); }
+  void OnStreamClosed(bool) override {
+    timer_.Cancel();
+    connection_.Remove(this);
+  }
 
   AdminServer& server_;
   ClientConnection& connection_;

@@ -55,7 +55,9 @@ Duration LatencyWindow::Quantile(double q, TimePoint now) {
 Duration LatencyWindow::AutoTimeout(TimePoint now) {
   if (now < cached_until_) return cached_;
   cached_until_ = now + kCacheTime;
-  cached_ = count(now) < kMinSamples ? kBlindTimeout : std::max(kMinTimeout, 3 * Quantile(0.99, now));
+  // A few samples are no distribution, but one slow answer already says that a second may not be enough.
+  cached_ = count(now) < kMinSamples ? std::max(kBlindTimeout, 3 * Quantile(1.0, now))
+                                     : std::max(kMinTimeout, 3 * Quantile(0.99, now));
   return cached_;
 }
 

@@ -3,7 +3,7 @@
 // Why: a fixed attempt timeout makes each request to a hanging origin wait it out, or cuts answers that are merely
 // slow. How: a log-linear histogram (8 sub-buckets per power of two, 1 µs … 4 min, error ≤ 12.5 %), two halves of 30 s
 // that rotate, so a quantile speaks of the last 30–60 s. Only real response heads are samples, never timeouts.
-// AutoTimeout = max(500 ms, 3 × p99); with fewer than kMinSamples: 1 s. Pure; one thread.
+// AutoTimeout = max(500 ms, 3 × p99); with fewer than kMinSamples: max(1 s, 3 × the slowest). Pure; one thread.
 #pragma once
 
 #include <array>
