@@ -73,8 +73,16 @@ TEST(LatencyWindow, ForgetsAllAfterALongSilence) {
 
 TEST(AutoTimeout, IsASecondWhileTooLittleIsKnown) {
   LatencyWindow window;
-  for (uint32_t i = 0; i + 1 < LatencyWindow::kMinSamples; ++i) window.Add(5s, kNow);
   EXPECT_EQ(window.AutoTimeout(kNow), 1s);
+  for (uint32_t i = 0; i + 1 < LatencyWindow::kMinSamples; ++i) window.Add(5ms, kNow);
+  EXPECT_EQ(window.AutoTimeout(kNow + 100ms), 1s);
+}
+
+TEST(AutoTimeout, OneSlowAnswerIsEnoughToGiveTheNextOneItsTime) {
+  LatencyWindow window;
+  window.Add(2s, kNow);
+  EXPECT_GE(window.AutoTimeout(kNow), 6s);
+  EXPECT_LE(window.AutoTimeout(kNow), 6750ms);
 }
 
 TEST(AutoTimeout, IsHalfASecondForFastOriginsAndThreeTimesTheTailForSlowOnes) {
