@@ -1,7 +1,8 @@
 // Who asked, how, and through whom: Via, X-Request-Id, X-Forwarded-For/-Proto/-Host.
 //
-// What a client says about itself in these fields is replaced, never appended to: an origin that believes a spoofed address has no
-// way to tell. `x-meridian-*` from outside is removed for the same reason. Via is appended to in both directions (RFC 9110 §7.6.3).
+// What a client says about itself in these fields is replaced, never appended to: an origin that believes a spoofed
+// address has no way to tell. `x-meridian-*` from outside is removed for the same reason. Via is appended to in both
+// directions (RFC 9110 §7.6.3).
 #pragma once
 
 #include "meridian/filter.h"

@@ -1,9 +1,9 @@
 // Switches origins when one is unreachable, silent or answers with a failure status: the rules of replay.
 //
 //   proven unsent (connect or TLS failed, stream refused)      → next region, any method
-//   sent, no answer (reset, timeout)                           → next region if the method is idempotent (RFC 9110 §9.2.2) or the
-//   answered with a status of the route's failure set            request carries Idempotency-Key; a body must still be whole
-//   a byte of the answer already went to the client            → never
+//   sent, no answer (reset, timeout)                           → next region if the method is idempotent (RFC 9110
+//   §9.2.2) or the answered with a status of the route's failure set            request carries Idempotency-Key; a body
+//   must still be whole a byte of the answer already went to the client            → never
 #pragma once
 
 #include <memory>

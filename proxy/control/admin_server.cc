@@ -10,7 +10,10 @@ namespace meridian {
 class AdminServer::AdminExchange final : public ConnectionExchange, private BodyPipe::Reader {
  public:
   AdminExchange(AdminServer& server, ClientConnection& connection, ServerStream& stream)
-      : server_(server), connection_(connection), stream_(stream), timer_(server.loop_, Bind<&AdminExchange::OnTimeout>(this)) {
+      : server_(server),
+        connection_(connection),
+        stream_(stream),
+        timer_(server.loop_, Bind<&AdminExchange::OnTimeout>(this)) {
     timer_.Arm(10s);
   }
 

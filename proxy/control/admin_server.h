@@ -1,6 +1,7 @@
 // The admin endpoint: the same codecs as the data path, on the control loop, in front of HandleAdmin.
 //
-// Bounded: kMaxConnections connections, kMaxBody bytes of request body, the usual header limits. Loopback only (the config checks).
+// Bounded: kMaxConnections connections, kMaxBody bytes of request body, the usual header limits. Loopback only (the
+// config checks).
 #pragma once
 
 #include <memory>

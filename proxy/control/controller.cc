@@ -48,8 +48,8 @@ void Controller::BuildStates(const OriginTlsContexts& tls) {
       const ServiceRegionModel& region = service.regions[r];
       RegionState region_state(BreakerOptions{.ramp = service.failover.ramp}, Random());
       const auto& location = model_->regions[region.region].location;
-      region_state.distance_km = location && model_->edge_location ? DistanceKm(*model_->edge_location, *location)
-                                                                   : std::nan("");
+      region_state.distance_km =
+          location && model_->edge_location ? DistanceKm(*model_->edge_location, *location) : std::nan("");
       for (uint16_t o = 0; o < region.origins.size(); ++o) {
         const OriginModel& origin = region.origins[o];
         const size_t id = origins_.size();
@@ -181,8 +181,8 @@ void Controller::Rank() {
 
 void Controller::CheckReady() {
   if (ready_) return;
-  const bool probed = std::all_of(origins_.begin(), origins_.end(),
-                                  [](const OriginState& o) { return !o.prober || o.answered; });
+  const bool probed =
+      std::all_of(origins_.begin(), origins_.end(), [](const OriginState& o) { return !o.prober || o.answered; });
   if ((!endpoint_feed_.settled() || !probed) && loop_.Now() - started_ < kSettleTimeout) return;
   ready_ = true;
   // The first order by time, before the first request.
@@ -333,14 +333,20 @@ Status Controller::GetStatus() {
     ServiceStatus service;
     service.name = model_->services[s].name;
     RegionShares(*snapshot_, s, Steer::kNearest, &shares);
-    for (uint16_t r = 0; r < services_[s].regions.size(); ++r) service.regions.push_back(RegionStatusOf(s, r, shares[r]));
+    for (uint16_t r = 0; r < services_[s].regions.size(); ++r)
+      service.regions.push_back(RegionStatusOf(s, r, shares[r]));
     for (uint16_t r : services_[s].ranking.order()) service.nearest.push_back(service.regions[r].region);
     status.services.push_back(std::move(service));
   }
   for (size_t i = 0; i < model_->routes.size(); ++i) {
     const RouteModel& model = model_->routes[i];
-    RouteStatus route{model.name, model.host, model.path, model.path_exact,
-                      model.steer == Steer::kNearest ? "nearest" : "ordered", {}, weight_versions_[i]};
+    RouteStatus route{model.name,
+                      model.host,
+                      model.path,
+                      model.path_exact,
+                      model.steer == Steer::kNearest ? "nearest" : "ordered",
+                      {},
+                      weight_versions_[i]};
     double sum = 0;
     for (uint32_t w : weights_[i]) sum += w;
     for (size_t a = 0; a < model.split.size(); ++a) {

@@ -119,7 +119,8 @@ Loop::Loop(bool manual_clock)
     now_ = TimePoint{} + 1h;  // far from zero, so that "long ago" can be expressed
     now_valid_ = true;
   }
-  wheel_event_.reset(evtimer_new(base_.get(), [](evutil_socket_t, short, void*) {}, nullptr));
+  wheel_event_.reset(evtimer_new(
+      base_.get(), [](evutil_socket_t, short, void*) {}, nullptr));
   wake_fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (wake_fd_ < 0 || !wheel_event_) Die("eventfd");
   wake_watch_ = std::make_unique<Watch>(*this, wake_fd_, Watch::Mode::kLevelRead, Bind<&Loop::OnWake>(this));

@@ -36,8 +36,8 @@ class Hook {
   ~Hook() { Cancel(); }
   Hook(const Hook&) = delete;
   Hook& operator=(const Hook&) = delete;
-  void AtTurnEnd();   // after all input of this turn was handled: the place for writes
-  void NextTurn();    // after other descriptors had their chance: the place to continue what was bounded
+  void AtTurnEnd();  // after all input of this turn was handled: the place for writes
+  void NextTurn();   // after other descriptors had their chance: the place to continue what was bounded
   void Cancel();
   bool queued() const { return list_ != nullptr; }
 
@@ -86,7 +86,8 @@ class Watch {
   ~Watch();
   Watch(const Watch&) = delete;
   Watch& operator=(const Watch&) = delete;
-  // The peer's FIN was seen (EPOLLRDHUP). It may share its edge with data, so a short read is not the end of what is readable.
+  // The peer's FIN was seen (EPOLLRDHUP). It may share its edge with data, so a short read is not the end of what is
+  // readable.
   bool peer_closed() const { return peer_closed_; }
   // Level mode only: stop and resume being called.
   void Pause();
@@ -115,12 +116,13 @@ class Loop {
   // Wall clock of this turn, microseconds since 1970; for logs only.
   int64_t UnixMicros();
 
-  void Run();          // until Stop
+  void Run();  // until Stop
   void RunTurn(bool may_wait);
-  void Stop();         // thread-safe
+  void Stop();               // thread-safe
   void Advance(Duration d);  // manual clock only: moves time and runs what became due
 
-  // Runs `f` on the loop's thread in one of the next turns. Thread-safe; tasks not run when the loop is destroyed are dropped.
+  // Runs `f` on the loop's thread in one of the next turns. Thread-safe; tasks not run when the loop is destroyed are
+  // dropped.
   template <typename F>
   void Post(F f) {
     struct Bound : Task {

@@ -8,7 +8,7 @@ constexpr Error kTimeout{ErrorCode::kResponseTimeout, Fault::kOrigin, Retry::kNe
 OriginPool::Options OneConnection(OriginPool::Options options) {
   options.limits.max_connections = 2;  // a new one may be under way while a dead one is still known
   options.limits.max_pending = 2;
-  options.limits.idle_timeout = 1h;    // stays warm
+  options.limits.idle_timeout = 1h;  // stays warm
   options.counters = nullptr;
   return options;
 }
@@ -88,7 +88,8 @@ void Prober::StopExchange() {
 void Prober::Done(const ProbeResult& result) {
   StopExchange();
   sink_.OnProbe(id_, result);
-  // Counted from the start of the probe that just ended: a slow answer must not stretch the rhythm (and with it the time to notice).
+  // Counted from the start of the probe that just ended: a slow answer must not stretch the rhythm (and with it the
+  // time to notice).
   const Duration spent = loop_.Now() - began_;
   timer_.Arm(NextProbeDelay(health_, state_.suspicious(), sink_.Random()) - spent);
 }

@@ -16,8 +16,8 @@ namespace meridian {
 
 struct ProbeResult {
   bool passed = false;
-  int status = 0;      // 0: no answer
-  Error error;         // set when there was no answer
+  int status = 0;        // 0: no answer
+  Error error;           // set when there was no answer
   Duration head_time{};  // request sent → head; zero without an answer, or when it includes a connect
 };
 

@@ -1,8 +1,8 @@
 // One body on its way from the codec that receives it to the codec that sends it, with back-pressure.
 //
-// The writer pushes what arrived and ends the pipe exactly once (Finish or Fail); the reader takes pieces when its peer has
-// room. Each Consume tells the writer, which opens its flow-control window or resumes reading: nobody buffers more than one window.
-// One thread. Neither side is called from within its own call.
+// The writer pushes what arrived and ends the pipe exactly once (Finish or Fail); the reader takes pieces when its peer
+// has room. Each Consume tells the writer, which opens its flow-control window or resumes reading: nobody buffers more
+// than one window. One thread. Neither side is called from within its own call.
 #pragma once
 
 #include <cstdint>

@@ -1,7 +1,8 @@
 // HTTP versions behind two pairs of interfaces: one for the client side (we serve), one for the origin side (we ask).
 //
-// A codec turns bytes into calls and calls into bytes; it owns no socket and no timer. Its Wire feeds it (OnBytes, OnEof) and drains it
-// (Produce, at the end of a turn). Handlers may drop their stream from within any call. Everything on one thread.
+// A codec turns bytes into calls and calls into bytes; it owns no socket and no timer. Its Wire feeds it (OnBytes,
+// OnEof) and drains it (Produce, at the end of a turn). Handlers may drop their stream from within any call. Everything
+// on one thread.
 #pragma once
 
 #include <cstdint>

@@ -21,7 +21,7 @@ ClientStream* H1Client::Start(const RequestHead& request, BodyPipe* body, Respon
   request_ = &request;
   method_ = request.method;
   body_ = body;
-  framing_ = !body                                        ? H1Framing::kNone
+  framing_ = !body                                      ? H1Framing::kNone
              : request.content_length != kUnknownLength ? H1Framing::kLength
                                                         : H1Framing::kChunked;
   head_sent_ = response_begun_ = head_received_ = keep_alive_ = false;

@@ -1,7 +1,7 @@
 // HTTP/1.1 towards origins: one request at a time on a kept connection.
 //
-// After any doubt about framing the connection is not used again; bytes nobody asked for end it. Interim responses other than 101 are passed
-// on; they do not end the possibility of a replay.
+// After any doubt about framing the connection is not used again; bytes nobody asked for end it. Interim responses
+// other than 101 are passed on; they do not end the possibility of a replay.
 #pragma once
 
 #include "http/codec.h"

@@ -25,7 +25,8 @@ const llhttp_settings_t* H1Parser::Settings() {
     s.on_url = [](llhttp_t* p, const char* at, size_t n) {
       H1Parser* self = Self(p);
       self->header_bytes_ += static_cast<uint32_t>(n);  // the whole head fits into one flush
-      return self->AppendText(&self->target_, {at, n}, self->limits_.max_target_bytes, Failure::kTargetTooLong) ? 0 : -1;
+      return self->AppendText(&self->target_, {at, n}, self->limits_.max_target_bytes, Failure::kTargetTooLong) ? 0
+                                                                                                                : -1;
     };
     s.on_header_field = [](llhttp_t* p, const char* at, size_t n) { return Self(p)->OnField({at, n}); };
     s.on_header_value = [](llhttp_t* p, const char* at, size_t n) { return Self(p)->OnValue({at, n}); };
@@ -75,7 +76,8 @@ int H1Parser::OnField(std::string_view piece) {
 
 int H1Parser::OnValue(std::string_view piece) {
   if (value_open_) {
-    // Within one value llhttp only comes back because the input was split exactly there, or because the line was folded.
+    // Within one value llhttp only comes back because the input was split exactly there, or because the line was
+    // folded.
     const bool split = piece.data() == feed_begin_ && value_end_feed_ + 1 == feed_;
     if (!split && !piece.empty()) return Fail(Failure::kMalformed);
   } else if (!piece.empty() && VisibleBefore(piece.data()) == '\n') {
@@ -140,8 +142,8 @@ int H1Parser::OnHeadersDone() {
   if (chunked_ && (parser_.http_minor == 0 || content_length_ != kUnknownLength)) {
     return Fail(Failure::kBadTransferEncoding);
   }
-  keep_alive_ = parser_.http_minor == 1 ? !(parser_.flags & F_CONNECTION_CLOSE)
-                                        : (parser_.flags & F_CONNECTION_KEEP_ALIVE) != 0;
+  keep_alive_ =
+      parser_.http_minor == 1 ? !(parser_.flags & F_CONNECTION_CLOSE) : (parser_.flags & F_CONNECTION_KEEP_ALIVE) != 0;
   if (requests_ && parser_.upgrade) parser_.upgrade = 0;  // not carried: the request goes on as a plain one
   const auto action = sink_.OnHead();
   if (action == H1ParserSink::Head::kStop) return Fail(Failure::kMalformed);
@@ -151,7 +153,8 @@ int H1Parser::OnHeadersDone() {
   return action == H1ParserSink::Head::kNoBody ? 1 : 0;
 }
 
-// Lines end in CR LF (a bare LF is read as a line end by some and as text by others), and a request line has exactly two spaces.
+// Lines end in CR LF (a bare LF is read as a line end by some and as text by others), and a request line has exactly
+// two spaces.
 bool H1Parser::ScanHead(std::span<const uint8_t> bytes) {
   const uint8_t* at = bytes.data();
   const uint8_t* const end = at + bytes.size();
@@ -201,10 +204,10 @@ size_t H1Parser::Feed(std::span<const uint8_t> bytes) {
     return taken;
   }
   if (failure_ == Failure::kNone) {
-    failure_ = code == HPE_INVALID_METHOD      ? Failure::kBadMethod
-               : code == HPE_INVALID_VERSION   ? Failure::kBadVersion
+    failure_ = code == HPE_INVALID_METHOD              ? Failure::kBadMethod
+               : code == HPE_INVALID_VERSION           ? Failure::kBadVersion
                : code == HPE_INVALID_TRANSFER_ENCODING ? Failure::kBadTransferEncoding
-                                               : Failure::kMalformed;
+                                                       : Failure::kMalformed;
   }
   return taken;
 }

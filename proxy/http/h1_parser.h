@@ -1,5 +1,6 @@
-// HTTP/1 messages out of bytes, by llhttp in strict mode plus the checks it leaves to us: obs-fold, bare LF, spaces in the request line, header limits,
-// `Transfer-Encoding` only as exactly `chunked` and only in HTTP/1.1. Requests and responses alike; one message at a time.
+// HTTP/1 messages out of bytes, by llhttp in strict mode plus the checks it leaves to us: obs-fold, bare LF, spaces in
+// the request line, header limits, `Transfer-Encoding` only as exactly `chunked` and only in HTTP/1.1. Requests and
+// responses alike; one message at a time.
 //
 // The parser keeps nothing of the input: head text is copied into the arena of the message, bodies are handed on.
 #pragma once
@@ -33,7 +34,15 @@ class H1ParserSink {
 
 class H1Parser {
  public:
-  enum class Failure : uint8_t { kNone, kMalformed, kHeadersTooLarge, kTargetTooLong, kBadTransferEncoding, kBadVersion, kBadMethod };
+  enum class Failure : uint8_t {
+    kNone,
+    kMalformed,
+    kHeadersTooLarge,
+    kTargetTooLong,
+    kBadTransferEncoding,
+    kBadVersion,
+    kBadMethod
+  };
 
   H1Parser(bool requests, const MessageLimits& limits, H1ParserSink& sink);
 
@@ -89,10 +98,10 @@ class H1Parser {
   bool message_done_ = false;
   bool value_open_ = false;
   // What llhttp lets pass in a head, found by a look at its raw lines.
-  bool head_scanned_ = false;   // the empty line was seen
+  bool head_scanned_ = false;  // the empty line was seen
   bool first_line_ = true;
-  uint8_t last_byte_ = 0;       // of the line so far
-  uint32_t line_bytes_ = 0;     // without CR LF
+  uint8_t last_byte_ = 0;    // of the line so far
+  uint32_t line_bytes_ = 0;  // without CR LF
   int first_line_spaces_ = 0;
   // To tell a value split by the network from an obs-fold (RFC 9112 §5.2).
   const char* feed_begin_ = nullptr;

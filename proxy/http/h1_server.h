@@ -13,7 +13,11 @@
 
 namespace meridian {
 
-class H1Server final : public ServerCodec, private ServerStream, private H1ParserSink, private BodyPipe::Reader, private BodyPipe::Writer {
+class H1Server final : public ServerCodec,
+                       private ServerStream,
+                       private H1ParserSink,
+                       private BodyPipe::Reader,
+                       private BodyPipe::Writer {
  public:
   // `tls`: the scheme of requests.
   H1Server(CodecHost& host, ServerSink& sink, const MessageLimits& limits, bool tls);
@@ -66,8 +70,8 @@ class H1Server final : public ServerCodec, private ServerStream, private H1Parse
   // ---- the connection
   H1Parser parser_;
   Block* feed_block_ = nullptr;
-  Buffer held_;               // pipelined input of the next request
-  bool input_wanted_ = false; // look at held_ at the end of the turn
+  Buffer held_;                // pipelined input of the next request
+  bool input_wanted_ = false;  // look at held_ at the end of the turn
   bool draining_ = false;
   bool finished_ = false;
   bool cut_ = false;

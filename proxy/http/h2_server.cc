@@ -198,9 +198,10 @@ void H2Server::OnStreamClosed(H2Stream* stream, uint32_t code) {
 }
 
 void H2Server::OnFrame(const nghttp2_frame& frame) {
-  const bool costly = frame.hd.type == NGHTTP2_PING || frame.hd.type == NGHTTP2_SETTINGS ||
-                      frame.hd.type == NGHTTP2_PRIORITY || frame.hd.type == NGHTTP2_RST_STREAM ||
-                      (frame.hd.type == NGHTTP2_DATA && frame.hd.length == 0 && !(frame.hd.flags & NGHTTP2_FLAG_END_STREAM));
+  const bool costly =
+      frame.hd.type == NGHTTP2_PING || frame.hd.type == NGHTTP2_SETTINGS || frame.hd.type == NGHTTP2_PRIORITY ||
+      frame.hd.type == NGHTTP2_RST_STREAM ||
+      (frame.hd.type == NGHTTP2_DATA && frame.hd.length == 0 && !(frame.hd.flags & NGHTTP2_FLAG_END_STREAM));
   if (!costly) return;
   const TimePoint now = host_.Now();
   glitches_ = std::min(kGlitchBurst, glitches_ + ToSeconds(now - glitches_at_) * kGlitchesPerSecond);

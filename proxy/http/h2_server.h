@@ -1,7 +1,7 @@
 // HTTP/2 towards clients (RFC 9113 over nghttp2).
 //
-// Floods of frames that cost us more than the sender (PING, SETTINGS, PRIORITY, RST_STREAM, empty DATA) drain a bucket per
-// connection; when it is empty the connection ends with ENHANCE_YOUR_CALM.
+// Floods of frames that cost us more than the sender (PING, SETTINGS, PRIORITY, RST_STREAM, empty DATA) drain a bucket
+// per connection; when it is empty the connection ends with ENHANCE_YOUR_CALM.
 #pragma once
 
 #include "http/h2_session.h"

@@ -153,16 +153,16 @@ const nghttp2_session_callbacks* H2Session::Callbacks() {
           }
           return 0;
         });
-    nghttp2_session_callbacks_set_on_stream_close_callback(
-        c, [](nghttp2_session*, int32_t id, uint32_t code, void* user) {
-          auto* self = static_cast<H2Session*>(user);
-          H2Stream* stream = self->Find(id);
-          if (!stream) return 0;
-          self->Unlink(stream);
-          self->OnStreamClosed(stream, code);
-          delete stream;
-          return 0;
-        });
+    nghttp2_session_callbacks_set_on_stream_close_callback(c,
+                                                           [](nghttp2_session*, int32_t id, uint32_t code, void* user) {
+                                                             auto* self = static_cast<H2Session*>(user);
+                                                             H2Stream* stream = self->Find(id);
+                                                             if (!stream) return 0;
+                                                             self->Unlink(stream);
+                                                             self->OnStreamClosed(stream, code);
+                                                             delete stream;
+                                                             return 0;
+                                                           });
     nghttp2_session_callbacks_set_on_frame_not_send_callback(
         c, [](nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
           // A request that never left (GOAWAY came first, or it was cancelled): no stream, so no on_stream_close.

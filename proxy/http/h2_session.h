@@ -37,7 +37,7 @@ class H2Stream : public BodyPipe::Reader, public BodyPipe::Writer {
   BodyPipe* in_ = nullptr;   // what we receive
   HeaderBlock headers_;
   uint32_t header_bytes_ = 0;
-  bool deferred_ = false;  // nghttp2 waits for OnBodyReadable
+  bool deferred_ = false;   // nghttp2 waits for OnBodyReadable
   bool out_ended_ = false;  // our END_STREAM was written
   bool in_ended_ = false;   // the peer's END_STREAM came
 
@@ -109,15 +109,15 @@ class H2Session {
   H2Stream* streams_ = nullptr;
   size_t active_ = 0;
   Block* feed_block_ = nullptr;
-  OutBuffer* out_ = nullptr;  // during Drain
+  OutBuffer* out_ = nullptr;       // during Drain
   const uint8_t* rest_ = nullptr;  // of a chunk from nghttp2 that did not fit
   size_t rest_size_ = 0;
 };
 
 // Header lists for nghttp2, built in a per-thread area; valid until the next Begin.
 //
-// Texts are not copied: they must live until the frame is serialised or its stream is gone. Both hold for text in the arena
-// of an exchange, since an item of a closed or cancelled stream is dropped by nghttp2 unread.
+// Texts are not copied: they must live until the frame is serialised or its stream is gone. Both hold for text in the
+// arena of an exchange, since an item of a closed or cancelled stream is dropped by nghttp2 unread.
 class H2HeaderList {
  public:
   static H2HeaderList& Local();

@@ -27,7 +27,8 @@ void RemoveNamedByConnection(HeaderBlock& headers) {
   for (const Header& h : headers) {
     if (h.id != HeaderId::kConnection) continue;
     ForEachElement(h.value, [&](std::string_view name) {
-      if (count < kMost && !EqualsIgnoreCase(name, "close") && !EqualsIgnoreCase(name, "keep-alive")) names[count++] = name;
+      if (count < kMost && !EqualsIgnoreCase(name, "close") && !EqualsIgnoreCase(name, "keep-alive"))
+        names[count++] = name;
     });
   }
   for (size_t i = 0; i < count; ++i) {
@@ -98,9 +99,9 @@ bool IsAuthority(std::string_view text) {
     if (host.empty()) return false;
     for (char c : host) {
       const char l = ToLower(c);
-      const bool plain = (l >= '0' && l <= '9') || (l >= 'a' && l <= 'z') || l == '-' || l == '.' || l == '_' || l == '~' ||
-                         l == '%' || l == '!' || l == '$' || l == '&' || l == '\'' || l == '(' || l == ')' || l == '*' ||
-                         l == '+' || l == ';' || l == '=';
+      const bool plain = (l >= '0' && l <= '9') || (l >= 'a' && l <= 'z') || l == '-' || l == '.' || l == '_' ||
+                         l == '~' || l == '%' || l == '!' || l == '$' || l == '&' || l == '\'' || l == '(' ||
+                         l == ')' || l == '*' || l == '+' || l == ';' || l == '=';
       if (!plain) return false;
     }
     rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end);

@@ -28,7 +28,8 @@ void ForEachElement(std::string_view list, F f) {
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 // RFC 9110 §5.6.2, not empty.
 bool IsToken(std::string_view text);
-// host[:port] with nothing that could be read two ways: no user info, slash, space, control; brackets only around an IPv6 literal.
+// host[:port] with nothing that could be read two ways: no user info, slash, space, control; brackets only around an
+// IPv6 literal.
 bool IsAuthority(std::string_view text);
 // Lower-cases ASCII into the arena (in place view if already lower).
 std::string_view LowerCopy(Arena& arena, std::string_view text);

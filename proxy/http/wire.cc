@@ -46,7 +46,8 @@ void Wire::ResumeRead() {
 
 void Wire::OnTransportReadable() {
   readable_ = true;
-  // Nobody reads while the codec is paused, but a client that is gone must not be waited on. (Its FIN alone may be a half-close.)
+  // Nobody reads while the codec is paused, but a client that is gone must not be waited on. (Its FIN alone may be a
+  // half-close.)
   if (codec_ && codec_->paused() && transport_->Broken()) return Close(kReadFailed, false);
   if (!read_hook_.queued()) ReadSome();
 }

@@ -1,8 +1,8 @@
 // A transport and a codec tied together: reads feed the codec, the turn's end drains it. Same for both sides.
 //
-// Reading is bounded per turn (kReadsPerTurn blocks) and continues in the next one; writing happens once per turn, so that
-// many frames leave in one system call and one TLS record. Closing is orderly: what the codec produced is sent, then FIN, then the peer's
-// bytes are ignored until its FIN or kLinger, so that an answer is not destroyed by a reset.
+// Reading is bounded per turn (kReadsPerTurn blocks) and continues in the next one; writing happens once per turn, so
+// that many frames leave in one system call and one TLS record. Closing is orderly: what the codec produced is sent,
+// then FIN, then the peer's bytes are ignored until its FIN or kLinger, so that an answer is not destroyed by a reset.
 #pragma once
 
 #include <memory>
@@ -69,11 +69,11 @@ class Wire final : public TransportSink, public CodecHost {
   Hook read_hook_, flush_hook_;
   Timer linger_timer_;
   bool ready_ = false;
-  bool readable_ = false;  // an edge came and was not read to its end
+  bool readable_ = false;   // an edge came and was not read to its end
   bool eof_ = false;        // the peer's FIN was read, the codec does not know yet
   bool peer_gone_ = false;  // it knows
   bool lingering_ = false;
-  Error farewell_;          // why it lingers, if for a fault
+  Error farewell_;  // why it lingers, if for a fault
   bool closed_ = false;
   uint64_t bytes_read_ = 0;
   uint64_t bytes_written_ = 0;

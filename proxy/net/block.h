@@ -1,7 +1,7 @@
 // Memory for bytes in flight: blocks of two sizes from a per-thread pool, shared by reference instead of copied.
 //
-// A connection reads into the thread's current block; bodies keep slices of it. A block goes back to the pool when the last
-// slice is gone. Counts are not atomic: blocks never change threads.
+// A connection reads into the thread's current block; bodies keep slices of it. A block goes back to the pool when the
+// last slice is gone. Counts are not atomic: blocks never change threads.
 #pragma once
 
 #include <cstddef>

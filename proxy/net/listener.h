@@ -1,7 +1,7 @@
 // Accepts connections: at most kBatch per wake-up, never spinning.
 //
-// When descriptors run out (EMFILE, ENFILE) or the kernel is short of memory it pauses for kPause, gives one waiting client a clean
-// close with the help of a descriptor kept in reserve, and tells the sink, which counts.
+// When descriptors run out (EMFILE, ENFILE) or the kernel is short of memory it pauses for kPause, gives one waiting
+// client a clean close with the help of a descriptor kept in reserve, and tells the sink, which counts.
 #pragma once
 
 #include <memory>

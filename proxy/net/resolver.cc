@@ -55,7 +55,8 @@ struct Resolver::Impl {
       Endpoint endpoint = FromSockAddr(node->ai_addr);
       endpoint.port = port;
       ttl = std::min(ttl, node->ai_ttl);
-      const bool known = std::find(answer.endpoints.begin(), answer.endpoints.end(), endpoint) != answer.endpoints.end();
+      const bool known =
+          std::find(answer.endpoints.begin(), answer.endpoints.end(), endpoint) != answer.endpoints.end();
       if (!known && answer.endpoints.size() < kMaxAddresses) answer.endpoints.push_back(endpoint);
     }
     if (answer.endpoints.empty()) {

@@ -1,7 +1,7 @@
 // Names to addresses by c-ares on a loop; TTLs respected between a floor and a ceiling. One thread.
 //
-// Each call answers once, later, from the loop, unless the Resolver is destroyed first (then never). IP literals need no resolver. At most
-// kMaxAddresses per answer.
+// Each call answers once, later, from the loop, unless the Resolver is destroyed first (then never). IP literals need
+// no resolver. At most kMaxAddresses per answer.
 #pragma once
 
 #include <functional>

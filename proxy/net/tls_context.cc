@@ -36,7 +36,8 @@ using BioPtr = std::unique_ptr<BIO, BioFree>;
 
 std::string Lower(std::string_view s) {
   std::string out(s);
-  std::transform(out.begin(), out.end(), out.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(out.begin(), out.end(), out.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return out;
 }
 
@@ -173,7 +174,8 @@ std::unique_ptr<TlsServerContext> TlsServerContext::Make(const std::vector<PemPa
       for (const std::string& name : certificate.names) self->names_.emplace_back(name, ctx);
     }
     if (!Install(ctx, certificate)) {
-      *error = "cannot use " + (pair.inline_pem ? "the given PEM text" : pair.certificate_file) + ": " + DrainTlsErrors();
+      *error =
+          "cannot use " + (pair.inline_pem ? "the given PEM text" : pair.certificate_file) + ": " + DrainTlsErrors();
       return nullptr;
     }
   }
@@ -230,8 +232,8 @@ std::unique_ptr<TlsClientContext> TlsClientContext::Make(const std::string& ca_f
   SSL_CTX_set_alpn_protos(ctx, alpn, static_cast<unsigned>(http2 ? sizeof kH2Only - 1 : sizeof kHttp11Only - 1));
   SSL_CTX_set_verify(ctx, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   if (!verify) return self;
-  const int ok = ca_file.empty() ? SSL_CTX_set_default_verify_paths(ctx)
-                                 : SSL_CTX_load_verify_file(ctx, ca_file.c_str());
+  const int ok =
+      ca_file.empty() ? SSL_CTX_set_default_verify_paths(ctx) : SSL_CTX_load_verify_file(ctx, ca_file.c_str());
   if (ok != 1) {
     *error = "cannot read CA certificates from " + (ca_file.empty() ? "the system's store" : ca_file) + ": " +
              DrainTlsErrors();
@@ -285,7 +287,8 @@ bool MakeSelfSigned(const std::vector<std::string>& names, std::string* certific
   X509V3_CTX v3;
   X509V3_set_ctx_nodb(&v3);
   X509V3_set_ctx(&v3, cert.get(), cert.get(), nullptr, nullptr, 0);
-  for (const auto& [nid, value] : {std::pair{NID_subject_alt_name, sans}, {NID_basic_constraints, std::string("CA:TRUE")}}) {
+  for (const auto& [nid, value] :
+       {std::pair{NID_subject_alt_name, sans}, {NID_basic_constraints, std::string("CA:TRUE")}}) {
     X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &v3, nid, value.c_str());
     if (!extension) return false;
     X509_add_ext(cert.get(), extension, -1);

@@ -1,8 +1,9 @@
 // Certificates, trust and TLS policy: immutable after construction, shared by all threads.
 //
-// Server: TLS 1.2 and 1.3, AEAD suites with forward secrecy only, AES-128-GCM first; ALPN h2 then http/1.1 (no overlap: the
-// handshake fails, RFC 7301 §3.2); certificates chosen by SNI, exact name before wildcard before the first certificate;
-// an ECDSA and an RSA certificate for the same names serve side by side. No renegotiation, no compression, no 0-RTT.
+// Server: TLS 1.2 and 1.3, AEAD suites with forward secrecy only, AES-128-GCM first; ALPN h2 then http/1.1 (no overlap:
+// the handshake fails, RFC 7301 §3.2); certificates chosen by SNI, exact name before wildcard before the first
+// certificate; an ECDSA and an RSA certificate for the same names serve side by side. No renegotiation, no compression,
+// no 0-RTT.
 #pragma once
 
 #include <memory>

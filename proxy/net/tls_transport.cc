@@ -1,7 +1,8 @@
 // TLS through memory: OpenSSL never sees the descriptor.
 //
-// Why: with SSL_set_fd each record costs a system call or two. Here one recv of up to 32 KiB feeds all its records, and all records of a
-// flush leave in one send. Ciphertext passes through per-thread scratch areas, so an idle connection owns none.
+// Why: with SSL_set_fd each record costs a system call or two. Here one recv of up to 32 KiB feeds all its records, and
+// all records of a flush leave in one send. Ciphertext passes through per-thread scratch areas, so an idle connection
+// owns none.
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -207,8 +208,8 @@ class TlsTransport final : public Transport {
       const bool sent = SendScratch();  // also the alert that says why
       if (wants && sent && drained_) return;
       ERR_clear_error();
-      return Fail({ErrorCode::kTlsFailed, client_ ? Fault::kOrigin : Fault::kClient, Retry::kAlways,
-                   "TLS handshake failed"});
+      return Fail(
+          {ErrorCode::kTlsFailed, client_ ? Fault::kOrigin : Fault::kClient, Retry::kAlways, "TLS handshake failed"});
     }
     KeepInput();
     if (!SendScratch()) return Fail(kSendFailed);

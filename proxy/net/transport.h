@@ -1,8 +1,8 @@
 // A byte stream to a peer: TCP, or TLS over it. Non-blocking; one thread.
 //
 // Output: Write takes everything it is given; what the kernel does not take at once is kept, `blocked()` turns true and
-// the sink hears OnTransportWritable when it is gone. The writer must not write while blocked, which bounds memory to one flush.
-// Input: edge-triggered. After OnTransportReadable read until kDrained, or remember to continue.
+// the sink hears OnTransportWritable when it is gone. The writer must not write while blocked, which bounds memory to
+// one flush. Input: edge-triggered. After OnTransportReadable read until kDrained, or remember to continue.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +21,9 @@ namespace meridian {
 
 class TransportSink {
  public:
-  virtual void OnTransportReady() = 0;     // connected and, with TLS, handshaken
-  virtual void OnTransportReadable() = 0;  // only after ready
-  virtual void OnTransportWritable() = 0;  // what was kept is gone
+  virtual void OnTransportReady() = 0;                    // connected and, with TLS, handshaken
+  virtual void OnTransportReadable() = 0;                 // only after ready
+  virtual void OnTransportWritable() = 0;                 // what was kept is gone
   virtual void OnTransportError(const Error& error) = 0;  // connect, handshake or send failed; terminal
   // A sink may destroy its transport only by Loop::Retire while one of these calls is on the stack.
 

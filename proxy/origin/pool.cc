@@ -19,13 +19,15 @@ constexpr Error kIdle{};
 class OriginPool::Connection final : public WireOwner, public Disposable {
  public:
   Connection(OriginPool& pool)
-      : pool_(pool), wire_(pool.loop_, *this, false), connect_timer_(pool.loop_, Bind<&Connection::OnConnectTimeout>(this)) {}
+      : pool_(pool),
+        wire_(pool.loop_, *this, false),
+        connect_timer_(pool.loop_, Bind<&Connection::OnConnectTimeout>(this)) {}
 
   bool Connect(const Endpoint& to, Error* error) {
     TransportSink& sink = wire_;
-    auto transport = pool_.options_.tls ? ConnectTls(pool_.loop_, to, *pool_.options_.tls, pool_.options_.server_name,
-                                                     sink, error)
-                                        : ConnectTcp(pool_.loop_, to, sink, error);
+    auto transport = pool_.options_.tls
+                         ? ConnectTls(pool_.loop_, to, *pool_.options_.tls, pool_.options_.server_name, sink, error)
+                         : ConnectTcp(pool_.loop_, to, sink, error);
     if (!transport) return false;
     wire_.SetTransport(std::move(transport));
     // TCP and TLS each get the timeout.
@@ -45,7 +47,8 @@ class OriginPool::Connection final : public WireOwner, public Disposable {
     connect_timer_.Cancel();
     // A peer that does not speak what we must speak is as bad as one that fails the handshake.
     if (pool_.options_.tls && pool_.http2_ && wire_.transport()->alpn() != Alpn::kH2) {
-      return wire_.Close({ErrorCode::kTlsFailed, Fault::kOrigin, Retry::kAlways, "the origin does not offer h2"}, false);
+      return wire_.Close({ErrorCode::kTlsFailed, Fault::kOrigin, Retry::kAlways, "the origin does not offer h2"},
+                         false);
     }
     if (pool_.http2_) {
       codec_ = std::make_unique<H2Client>(wire_, pool_.message_limits_);
@@ -172,8 +175,8 @@ void OriginPool::OnRoom(Connection* connection) {
 void OriginPool::OnGone(Connection* connection, const Error& error, bool was_ready) {
   if (options_.counters) ++options_.counters->closed;
   if (connection->listed) std::erase(idle_, connection);
-  const auto it = std::find_if(connections_.begin(), connections_.end(),
-                               [&](const auto& c) { return c.get() == connection; });
+  const auto it =
+      std::find_if(connections_.begin(), connections_.end(), [&](const auto& c) { return c.get() == connection; });
   std::unique_ptr<Connection> gone = std::move(*it);
   connections_.erase(it);
   loop_.Retire(std::move(gone));

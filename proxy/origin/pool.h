@@ -1,8 +1,8 @@
 // One worker's connections to one origin: kept, shared among requests, bounded.
 //
-// HTTP/1.1 connections serve one request at a time and are reused last-in first-out, so that the surplus grows idle and is
-// closed; HTTP/2 connections are filled before another is opened. A request that finds no room waits, at most `max_pending` of them.
-// One thread. The pool outlives its requests.
+// HTTP/1.1 connections serve one request at a time and are reused last-in first-out, so that the surplus grows idle and
+// is closed; HTTP/2 connections are filled before another is opened. A request that finds no room waits, at most
+// `max_pending` of them. One thread. The pool outlives its requests.
 #pragma once
 
 #include <memory>
@@ -62,8 +62,8 @@ class OriginPool {
 
   // A connection with room right now, or null. The caller starts exactly one stream on it.
   ClientCodec* TryTake();
-  // Queues the request and connects where needed. Never calls back before it returns, except that *error is set (and nothing
-  // queued) when it fails at once. `endpoints` may be empty.
+  // Queues the request and connects where needed. Never calls back before it returns, except that *error is set (and
+  // nothing queued) when it fails at once. `endpoints` may be empty.
   bool Wait(PoolRequest& request, std::span<const Endpoint> endpoints, Error* error);
   // Closes everything that is idle now and, later, whatever becomes idle.
   void Drain();

@@ -164,8 +164,7 @@ bool Server::OpenListeners(std::vector<std::vector<WorkerListener>>* sockets, st
 void Server::Run() {
   const sigset_t set = SignalSet();
   signal_fd_ = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-  signal_watch_ =
-      std::make_unique<Watch>(loop_, signal_fd_, Watch::Mode::kLevelRead, Bind<&Server::OnSignal>(this));
+  signal_watch_ = std::make_unique<Watch>(loop_, signal_fd_, Watch::Mode::kLevelRead, Bind<&Server::OnSignal>(this));
   if (admin_) LogEvent(LogLevel::kInfo, "admin_listening", {{"address", EndpointText(admin_->bound())}});
   controller_->Start([this] {
     // Requests are welcome once the first answers of names and probes are in: no first request to a dead region.
@@ -173,8 +172,9 @@ void Server::Run() {
       worker->Start([this] { loop_.Post([this] { OnWorkerDrained(); }); });
     }
     for (size_t i = 0; i < bound_.size(); ++i) {
-      LogEvent(LogLevel::kInfo, "listening",
-               {{"address", EndpointText(bound_[i])}, {"tls", config_.listeners[i].certificates.empty() ? "no" : "yes"}});
+      LogEvent(
+          LogLevel::kInfo, "listening",
+          {{"address", EndpointText(bound_[i])}, {"tls", config_.listeners[i].certificates.empty() ? "no" : "yes"}});
     }
     LogEvent(LogLevel::kInfo, "ready", {{"workers", std::to_string(workers_.size())}});
     if (on_ready_) on_ready_();

@@ -1,6 +1,7 @@
 // The whole proxy in one object: sockets bound, certificates read, threads started, signals obeyed, drained, gone.
 //
-// Make does everything that can fail and names what failed; Run blocks the calling thread, which becomes the control thread.
+// Make does everything that can fail and names what failed; Run blocks the calling thread, which becomes the control
+// thread.
 #pragma once
 
 #include <functional>
@@ -21,8 +22,8 @@ class Server {
   static std::unique_ptr<Server> Make(Config config, std::string* error);
   ~Server();
 
-  // Until drained or stopped. The first SIGTERM or SIGINT drains, the second and SIGQUIT stop, SIGUSR1 reopens the access log.
-  // REQUIRES: BlockSignals() was called before any thread of the process was started.
+  // Until drained or stopped. The first SIGTERM or SIGINT drains, the second and SIGQUIT stop, SIGUSR1 reopens the
+  // access log. REQUIRES: BlockSignals() was called before any thread of the process was started.
   void Run();
   static void BlockSignals();
 

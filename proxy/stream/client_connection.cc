@@ -118,7 +118,8 @@ void ClientConnection::OnWireActivity(size_t) { last_activity_ = loop_.Now(); }
 
 void ClientConnection::OnTimer() {
   if (!codec_ && !sniffer_) return wire_.Close(kHandshakeTimeout, true);
-  // Exchanges watch over themselves; silence counts only between them. The clock is looked at here, not armed per request.
+  // Exchanges watch over themselves; silence counts only between them. The clock is looked at here, not armed per
+  // request.
   const Duration silent = loop_.Now() - last_activity_;
   if (exchanges_ || silent < timeouts_.idle) {
     timer_.Arm(exchanges_ ? timeouts_.idle : timeouts_.idle - silent);

@@ -9,21 +9,33 @@ namespace {
 // Error types of RFC 9209 §2.3.
 std::string_view ProxyErrorType(ErrorCode code) {
   switch (code) {
-    case ErrorCode::kNoEndpoint: return "dns_error";
-    case ErrorCode::kConnectFailed: return "connection_refused";
-    case ErrorCode::kConnectTimeout: return "connection_timeout";
-    case ErrorCode::kTlsFailed: return "tls_protocol_error";
-    case ErrorCode::kPoolFull: return "connection_limit_reached";
+    case ErrorCode::kNoEndpoint:
+      return "dns_error";
+    case ErrorCode::kConnectFailed:
+      return "connection_refused";
+    case ErrorCode::kConnectTimeout:
+      return "connection_timeout";
+    case ErrorCode::kTlsFailed:
+      return "tls_protocol_error";
+    case ErrorCode::kPoolFull:
+      return "connection_limit_reached";
     case ErrorCode::kRefusedStream:
     case ErrorCode::kStaleConnection:
-    case ErrorCode::kReset: return "connection_terminated";
-    case ErrorCode::kClosedEarly: return "http_response_incomplete";
+    case ErrorCode::kReset:
+      return "connection_terminated";
+    case ErrorCode::kClosedEarly:
+      return "http_response_incomplete";
     case ErrorCode::kResponseTimeout:
-    case ErrorCode::kDeadline: return "http_response_timeout";
-    case ErrorCode::kIdleTimeout: return "connection_read_timeout";
-    case ErrorCode::kProtocol: return "http_protocol_error";
-    case ErrorCode::kTooLarge: return "http_response_header_section_size";
-    default: return "proxy_internal_error";
+    case ErrorCode::kDeadline:
+      return "http_response_timeout";
+    case ErrorCode::kIdleTimeout:
+      return "connection_read_timeout";
+    case ErrorCode::kProtocol:
+      return "http_protocol_error";
+    case ErrorCode::kTooLarge:
+      return "http_response_header_section_size";
+    default:
+      return "proxy_internal_error";
   }
 }
 
@@ -32,12 +44,15 @@ std::string_view ProxyErrorType(ErrorCode code) {
 int StatusOf(const Error& error) {
   switch (error.code) {
     case ErrorCode::kPoolFull:
-    case ErrorCode::kNoEndpoint: return 503;
+    case ErrorCode::kNoEndpoint:
+      return 503;
     case ErrorCode::kConnectTimeout:
     case ErrorCode::kResponseTimeout:
     case ErrorCode::kIdleTimeout:
-    case ErrorCode::kDeadline: return 504;
-    default: return 502;
+    case ErrorCode::kDeadline:
+      return 504;
+    default:
+      return 502;
   }
 }
 
@@ -47,8 +62,7 @@ ReplyText MakeReplyText(Arena& arena, int status, std::string_view accept) {
   const bool json = accept.find("application/json") != std::string_view::npos ||
                     accept.find("application/problem+json") != std::string_view::npos;
   if (json) {
-    return {"application/problem+json",
-            arena.Concat("{\"title\":\"", reason, "\",\"status\":", digits, "}\n")};
+    return {"application/problem+json", arena.Concat("{\"title\":\"", reason, "\",\"status\":", digits, "}\n")};
   }
   return {"text/plain; charset=utf-8", arena.Concat(digits, " ", reason, "\n")};
 }

@@ -12,14 +12,15 @@
 namespace meridian {
 namespace {
 
-constexpr Error kResponseTimeout{ErrorCode::kResponseTimeout, Fault::kOrigin, Retry::kIfIdempotent, "no answer in time"};
+constexpr Error kResponseTimeout{ErrorCode::kResponseTimeout, Fault::kOrigin, Retry::kIfIdempotent,
+                                 "no answer in time"};
 constexpr Error kDeadline{ErrorCode::kDeadline, Fault::kOrigin, Retry::kNever, "the request ran out of time"};
 constexpr Error kNoWeight{ErrorCode::kPoolFull, Fault::kSelf, Retry::kNever, "every weight of the route is 0"};
 
 // Second chances within one region: stale kept connections, refused streams, sibling origins.
 constexpr int kSameRegionTries = 2;
-// A connection that ended (GOAWAY) before it took the request proves nothing against its origin. Each such connection took at
-// least one other request, so a request is overtaken at most by those that share its connection.
+// A connection that ended (GOAWAY) before it took the request proves nothing against its origin. Each such connection
+// took at least one other request, so a request is overtaken at most by those that share its connection.
 constexpr uint8_t kGoawayTries = 100;
 
 // How often an upload is looked at: whether it moved, whether it is over.
@@ -164,8 +165,8 @@ void Exchange::MakePlan() {
   const uint16_t service = route().split[static_cast<size_t>(arm)].service;
   const bool may_try_half_open = !request_.has_body && Replayable();
   const int trial = may_try_half_open ? context_.TakeTrial(service) : -1;
-  plan_ = BuildPlan(*world_, route_, static_cast<uint16_t>(arm), stream_context_.wish, trial,
-                    context_.DrawRegion(service));
+  plan_ =
+      BuildPlan(*world_, route_, static_cast<uint16_t>(arm), stream_context_.wish, trial, context_.DrawRegion(service));
   have_plan_ = true;
   if (plan_.fail_open) context_.route_cells(route_).fail_open.Add();
   progress_at_ = head_read_;
@@ -337,7 +338,8 @@ bool Exchange::MayTryNext(const Outcome& outcome) {
 bool Exchange::RetryInRegion(const Error& error) {
   const bool stale = error.code == ErrorCode::kStaleConnection || error.code == ErrorCode::kRefusedStream;
   const bool left_behind = error.code == ErrorCode::kStaleConnection && error.retry == Retry::kAlways;
-  if ((!stale && !IsConnectError(error.code)) || same_region_tries_ >= (left_behind ? kGoawayTries : kSameRegionTries)) {
+  if ((!stale && !IsConnectError(error.code)) ||
+      same_region_tries_ >= (left_behind ? kGoawayTries : kSameRegionTries)) {
     return false;
   }
   if (request_body_.consumed() > 0 || (error.retry != Retry::kAlways && !Replayable())) return false;
@@ -441,7 +443,9 @@ void Exchange::OnTimer() {
       const bool out_of_time = context_.loop().Now() >= deadline_;
       Error error = out_of_time ? kDeadline : kResponseTimeout;
       if (!attempt_->live() && !out_of_time) error.retry = Retry::kAlways;  // it still waited for a connection
-      context_.region_cells(plan_.service, attempt_->step().region).failures_by_error[static_cast<size_t>(error.code)].Add();
+      context_.region_cells(plan_.service, attempt_->step().region)
+          .failures_by_error[static_cast<size_t>(error.code)]
+          .Add();
       Outcome outcome;
       outcome.error = error;
       return OnOutcome(outcome);

@@ -7,8 +7,8 @@
 //       └──────────────▶ Replying ◀───┘ gave up                                │
 //                           └──────────────────────────────────────────────────┘
 //
-// Nothing reached the client before Relaying, so a switch of origin is invisible. Filters say whether to try next; the plan
-// says where; the deadline and the retry budget say whether there is still time and right to.
+// Nothing reached the client before Relaying, so a switch of origin is invisible. Filters say whether to try next; the
+// plan says where; the deadline and the retry budget say whether there is still time and right to.
 #pragma once
 
 #include <string>
@@ -85,15 +85,15 @@ class Exchange final : public ConnectionExchange, private AttemptSink {
   State state_ = State::kReceiving;
   bool routed_ = false;
   bool have_plan_ = false;
-  bool body_sent_ = false;     // the origin has the whole request body, the deadline runs
-  bool lost_ = false;          // our own answer, or cut after commit
+  bool body_sent_ = false;  // the origin has the whole request body, the deadline runs
+  bool lost_ = false;       // our own answer, or cut after commit
   int local_status_ = 0;
   uint16_t route_ = 0;
   uint8_t next_step_ = 0;
   uint8_t same_region_tries_ = 0;
   std::string_view end_ = "complete";
-  uint64_t progress_ = 0;      // what moved by the last look at the timer
-  TimePoint progress_at_{};    // of an upload
+  uint64_t progress_ = 0;    // what moved by the last look at the timer
+  TimePoint progress_at_{};  // of an upload
 
   Arena arena_;
   RequestHead request_;

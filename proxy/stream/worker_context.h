@@ -54,7 +54,8 @@ class OutcomeSink {
   ~OutcomeSink() = default;
 };
 
-// The snapshot as one worker pins it: counted without atomics, so that requests of different workers share no cache line.
+// The snapshot as one worker pins it: counted without atomics, so that requests of different workers share no cache
+// line.
 struct World {
   std::shared_ptr<const Snapshot> snapshot;
   uint32_t refs = 0;
