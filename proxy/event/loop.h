@@ -153,7 +153,6 @@ class Loop {
   void ArmWheel();
   int64_t TickOf(TimePoint t) const;
   void OnWake();
-  void OnWheel() {}
 
   std::unique_ptr<::event_base, void (*)(::event_base*)> base_;
   std::unique_ptr<::event, void (*)(::event*)> wheel_event_;

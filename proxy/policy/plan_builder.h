@@ -34,14 +34,6 @@ struct Plan {
   std::span<const Step> all() const { return {steps.data(), size}; }
 };
 
-// Draws for one request. `arm` and `region` are uniform in [0, 2^64). Take them from different sequences: `arm` from
-// one per route, `region` from one per service that only moves when that service is planned for. Two draws of one
-// golden-ratio sequence are a constant apart, and a 1 % canary would see always the same region.
-struct Draws {
-  uint64_t arm = 0;
-  uint64_t region = 0;
-};
-
 // The arm first, since trials are per service. −1: every weight is 0. A wished arm is taken if its weight is not 0:
 // 0 means no new requests, whoever asks.
 int PickArm(const RouteView& route, const Wish& wish, uint64_t draw);

@@ -66,7 +66,6 @@ class Exchange final : public ConnectionExchange, private AttemptSink {
   void OnRelayTimer();
   void ArmAttemptTimer();
   bool Replayable() const;
-  Duration HeadTime(const Attempt& attempt) const;
   AttemptRecord& RecordOf(const Attempt& attempt) { return records_[attempt.record]; }
   void ReportSignal(const Attempt& attempt, Signal signal);
   const RouteModel& route() const { return world_->model->routes[route_]; }

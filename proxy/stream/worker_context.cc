@@ -172,10 +172,4 @@ void WorkerContext::SyncPoolCounters() {
   pool_counters_ = {};
 }
 
-void WorkerContext::DrainPools() {
-  for (RegionState& state : region_states_) {
-    for (auto& pool : state.pools) pool->Drain();
-  }
-}
-
 }  // namespace meridian

@@ -128,7 +128,6 @@ class WorkerContext {
   void FlushLog();
   // Copies what pools counted into the stats block.
   void SyncPoolCounters();
-  void DrainPools();
 
   static constexpr Duration kBatchDelay = 100ms;
 
