@@ -7,6 +7,7 @@
 
 #include "control/admin_json.h"
 #include "control/config_decoder.h"
+#include "http/h1_write.h"
 #include "telemetry/log.h"
 
 namespace meridian {
@@ -40,33 +41,8 @@ struct Reply {
 };
 using Refusal = std::optional<Reply>;
 
-std::string_view Title(int status) {
-  switch (status) {
-    case 400:
-      return "Bad Request";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 412:
-      return "Precondition Failed";
-    case 413:
-      return "Content Too Large";
-    case 415:
-      return "Unsupported Media Type";
-    case 422:
-      return "Unprocessable Content";
-    case 428:
-      return "Precondition Required";
-    default:
-      return "Error";
-  }
-}
-
 Reply Problem(int status, const std::string& detail) {
-  return {{status, "application/problem+json", {}, ProblemJson(status, Title(status), detail)}, detail};
+  return {{status, "application/problem+json", {}, ProblemJson(status, ReasonPhrase(status), detail)}, detail};
 }
 
 Reply Text(int status, std::string content_type, std::string body) {

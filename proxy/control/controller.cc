@@ -7,6 +7,7 @@
 
 #include "net/address.h"
 #include "policy/plan_builder.h"
+#include "policy/random.h"
 #include "policy/route_match.h"
 
 #include "telemetry/log.h"
@@ -79,13 +80,7 @@ void Controller::Start(std::function<void()> on_ready) {
   tick_timer_.Arm(kTick);
 }
 
-uint64_t Controller::Random() {
-  random_ += 0x9E3779B97F4A7C15ull;
-  uint64_t z = random_;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-  return z ^ (z >> 31);
-}
+uint64_t Controller::Random() { return SplitMix64(random_); }
 
 // ---- news ----------------------------------------------------------------------------------------------------------
 

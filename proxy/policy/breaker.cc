@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "policy/random.h"
+
 namespace meridian {
 namespace {
 
@@ -194,13 +196,7 @@ bool Breaker::RateTripped(TimePoint now) const {
   return static_cast<double>(n) >= enough && static_cast<double>(failed) >= kRateTrip * static_cast<double>(n);
 }
 
-// SplitMix64, scaled to [0.8, 1.2).
-double Breaker::Jitter() {
-  uint64_t z = random_ += 0x9E3779B97F4A7C15ull;
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-  z ^= z >> 31;
-  return 0.8 + 0.4 * static_cast<double>(z >> 11) * 0x1p-53;
-}
+// Uniform in [0.8, 1.2).
+double Breaker::Jitter() { return 0.8 + 0.4 * static_cast<double>(SplitMix64(random_) >> 11) * 0x1p-53; }
 
 }  // namespace meridian

@@ -1,16 +1,11 @@
 #include "stream/worker_context.h"
 
+#include "policy/random.h"
+
 namespace meridian {
 namespace {
 
 constexpr size_t kLogBufferBytes = 64 * 1024;
-
-uint64_t SplitMix(uint64_t& state) {
-  uint64_t z = (state += 0x9E3779B97F4A7C15ull);
-  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-  z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-  return z ^ (z >> 31);
-}
 
 size_t CountRegions(const Model& model) {
   size_t n = 0;
@@ -100,7 +95,7 @@ OriginPool& WorkerContext::Pool(uint16_t service, uint16_t region, uint16_t orig
   return *region_states_[RegionIndex(service, region)].pools[origin];
 }
 
-uint64_t WorkerContext::Random() { return SplitMix(random_); }
+uint64_t WorkerContext::Random() { return SplitMix64(random_); }
 
 void WorkerContext::GrantTrial(uint16_t service, uint16_t region) {
   RegionState& state = region_states_[RegionIndex(service, region)];
