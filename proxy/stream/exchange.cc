@@ -12,8 +12,6 @@
 namespace meridian {
 namespace {
 
-constexpr Error kResponseTimeout{ErrorCode::kResponseTimeout, Fault::kOrigin, Retry::kIfIdempotent,
-                                 "no answer in time"};
 constexpr Error kDeadline{ErrorCode::kDeadline, Fault::kOrigin, Retry::kNever, "the request ran out of time"};
 constexpr Error kNoWeight{ErrorCode::kPoolFull, Fault::kSelf, Retry::kNever, "every weight of the route is 0"};
 
@@ -22,12 +20,6 @@ constexpr int kSameRegionTries = 2;
 // A connection that ended (GOAWAY) before it took the request proves nothing against its origin. Each such connection
 // took at least one other request, so a request is overtaken at most by those that share its connection.
 constexpr uint8_t kGoawayTries = 100;
-
-// How often an upload is looked at: whether it moved, whether it is over.
-constexpr Duration kUploadLook = 500ms;
-
-// An attempt that has somewhere else to go gets at most this part of what is left.
-constexpr double kAttemptShare = 0.6;
 
 bool IsConnectError(ErrorCode code) {
   return code == ErrorCode::kNoEndpoint || code == ErrorCode::kConnectFailed || code == ErrorCode::kConnectTimeout ||
@@ -225,23 +217,6 @@ bool Exchange::StartAttempt(const Step& step, int skip_origin, Error* error) {
   return false;
 }
 
-void Exchange::ArmAttemptTimer() {
-  const TimeoutModel& timeouts = service().timeouts;
-  // While the body is on its way only standing still counts.
-  if (request_.has_body && !body_sent_) {
-    return timer_.Arm(std::min(timeouts.idle, kUploadLook));
-  }
-  const TimePoint now = context_.loop().Now();
-  Duration wait = deadline_ - now;
-  if (stream_context_.steps_left > 0 && Replayable()) {
-    const Duration configured = service().failover.attempt_timeout;
-    const Duration own = configured > Duration::zero() ? configured : context_.latency(route_).AutoTimeout(now);
-    const auto share = std::chrono::duration_cast<Duration>(wait * kAttemptShare);
-    wait = std::min(own, share);
-  }
-  timer_.Arm(wait);
-}
-
 bool Exchange::Replayable() const {
   return (IsIdempotent(request_.method) || stream_context_.has_idempotency_key) && request_body_.consumed() == 0;
 }
@@ -425,144 +400,6 @@ void Exchange::Reply(int status, std::string_view content_type, std::string_view
   progress_ = 0;
   timer_.Arm(context_.settings().idle_timeout);
   stream_.SendHead(reply_head_, &reply_body_);
-}
-
-// ---- time ----------------------------------------------------------------------------------------------------------
-
-void Exchange::OnTimer() {
-  switch (state_) {
-    case State::kReceiving:
-      context_.stats().limit_timeouts.Add();
-      Identify();
-      Move(Event::kRefused);
-      return ReplyWithText(408, nullptr);
-    case State::kTrying: {
-      if (request_.has_body && !body_sent_) return OnUploadTimer();
-      RecordOf(*attempt_).error = Name(ErrorCode::kResponseTimeout);
-      RecordOf(*attempt_).time = context_.loop().Now() - attempt_->started;
-      const bool out_of_time = context_.loop().Now() >= deadline_;
-      Error error = out_of_time ? kDeadline : kResponseTimeout;
-      if (!attempt_->live() && !out_of_time) error.retry = Retry::kAlways;  // it still waited for a connection
-      context_.region_cells(plan_.service, attempt_->step().region)
-          .failures_by_error[static_cast<size_t>(error.code)]
-          .Add();
-      Outcome outcome;
-      outcome.error = error;
-      return OnOutcome(outcome);
-    }
-    case State::kRelaying:
-    case State::kReplying:
-      return OnRelayTimer();
-    case State::kDone:
-      return;
-  }
-}
-
-void Exchange::OnUploadTimer() {
-  if (request_body_.AtEnd()) {
-    // The whole request is out: from now on the origin is the one to hurry.
-    body_sent_ = true;
-    deadline_ = context_.loop().Now() + service().timeouts.request;
-    return ArmAttemptTimer();
-  }
-  const TimePoint now = context_.loop().Now();
-  if (request_body_.consumed() != progress_) {
-    progress_ = request_body_.consumed();
-    progress_at_ = now;
-  }
-  if (now - progress_at_ < service().timeouts.idle) return ArmAttemptTimer();
-  context_.stats().limit_timeouts.Add();
-  if (request_body_.size() > 0) return GiveUp(kResponseTimeout);  // the origin does not take it
-  Drop(attempt_);
-  end_ = "timeout";
-  Move(Event::kGaveUp);
-  ReplyWithText(408, nullptr);
-}
-
-void Exchange::OnRelayTimer() {
-  const BodyPipe& body = state_ == State::kReplying ? reply_body_ : attempt_->body();
-  const uint64_t moved = body.consumed() + body.written() + request_body_.consumed() + request_body_.written() +
-                         connection_.wire().bytes_written() * (connection_.version() != HttpVersion::kHttp2);
-  if (moved != progress_) {
-    progress_ = moved;
-    const Duration idle = state_ == State::kReplying ? context_.settings().idle_timeout : service().timeouts.idle;
-    return timer_.Arm(idle);
-  }
-  context_.stats().limit_timeouts.Add();
-  end_ = "timeout";
-  lost_ = true;
-  if (state_ == State::kRelaying && body.size() == 0) ReportSignal(*attempt_, Signal::kFailure);
-  stream_.Reset(false);
-}
-
-// ---- Done ----------------------------------------------------------------------------------------------------------
-
-void Exchange::OnStreamClosed(bool complete) {
-  timer_.Cancel();
-  if (!complete && (end_ == "complete" || end_ == "local")) end_ = "client_reset";
-  Finish();
-  Move(Event::kStreamOver);
-  if (attempt_) attempt_->Cancel();
-  if (held_) held_->Cancel();
-  connection_.Remove(this);
-}
-
-void Exchange::Finish() {
-  int status = local_status_;
-  if (state_ == State::kRelaying) status = attempt_->head().status;
-  const Duration duration = context_.loop().Now() - head_read_;
-  CountResult(status, duration);
-  if (context_.settings().access_log) WriteLog(status, duration);
-}
-
-void Exchange::CountResult(int status, Duration duration) {
-  if (!routed_) return;
-  RouteCells& cells = context_.route_cells(route_);
-  cells.responses_by_class[static_cast<size_t>(status / 100 <= 5 ? status / 100 : 0)].Add();
-  cells.duration.Add(duration);
-  const bool failed = lost_ || (have_plan_ && service().failover.statuses.Contains(status));
-  if (stream_context_.attempts > 1) {
-    cells.failovers.Add();
-    if (!failed && status != 0) cells.saved.Add();
-  }
-  if (lost_) cells.lost.Add();
-}
-
-void Exchange::WriteLog(int status, Duration duration) {
-  AccessRecord record;
-  record.unix_us = context_.loop().UnixMicros() - ToMicroseconds(duration);
-  record.client = connection_.info().address;
-  record.protocol = Name(request_.version);
-  record.method = request_.method_text;
-  record.authority = request_.authority;
-  record.path = request_.path.substr(0, request_.path.find('?'));
-  record.request_id = stream_context_.request_id;
-  if (routed_) record.route = route().name;
-  if (have_plan_) {
-    record.service = service().name;
-    record.fail_open = plan_.fail_open;
-    if (state_ == State::kRelaying) record.region = RegionName(attempt_->step());
-  }
-  record.status = status;
-  record.end = end_;
-  record.bytes_in = request_body_.written();
-  record.bytes_out = state_ == State::kRelaying ? attempt_->body().consumed() : reply_body_.consumed();
-  record.duration = duration;
-  record.head_time = head_time_;
-  record.attempts = {records_, record_count_};
-  context_.Log(record);
-}
-
-std::string_view Exchange::RegionName(const Step& step) const {
-  return world_->model->regions[service().regions[step.region].region].name;
-}
-
-void Exchange::ReportSignal(const Attempt& attempt, Signal signal) {
-  const bool trial = attempt.step().reason == StepReason::kTrial;
-  // Times of small idempotent requests measure the distance like a probe does.
-  const bool measures = signal == Signal::kSuccess && !request_.has_body && attempt.reused();
-  const Duration head_time = measures ? records_[attempt.record].time : Duration::zero();
-  context_.Report(plan_.service, attempt.step().region, signal, trial, head_time);
 }
 
 }  // namespace meridian

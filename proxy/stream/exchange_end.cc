@@ -1,0 +1,74 @@
+// The end of an exchange: what it leaves in counters, in the access log and in the memory of regions.
+#include "stream/exchange.h"
+
+namespace meridian {
+
+void Exchange::OnStreamClosed(bool complete) {
+  timer_.Cancel();
+  if (!complete && (end_ == "complete" || end_ == "local")) end_ = "client_reset";
+  Finish();
+  Move(Event::kStreamOver);
+  if (attempt_) attempt_->Cancel();
+  if (held_) held_->Cancel();
+  connection_.Remove(this);
+}
+
+void Exchange::Finish() {
+  int status = local_status_;
+  if (state_ == State::kRelaying) status = attempt_->head().status;
+  const Duration duration = context_.loop().Now() - head_read_;
+  CountResult(status, duration);
+  if (context_.settings().access_log) WriteLog(status, duration);
+}
+
+void Exchange::CountResult(int status, Duration duration) {
+  if (!routed_) return;
+  RouteCells& cells = context_.route_cells(route_);
+  cells.responses_by_class[static_cast<size_t>(status / 100 <= 5 ? status / 100 : 0)].Add();
+  cells.duration.Add(duration);
+  const bool failed = lost_ || (have_plan_ && service().failover.statuses.Contains(status));
+  if (stream_context_.attempts > 1) {
+    cells.failovers.Add();
+    if (!failed && status != 0) cells.saved.Add();
+  }
+  if (lost_) cells.lost.Add();
+}
+
+void Exchange::WriteLog(int status, Duration duration) {
+  AccessRecord record;
+  record.unix_us = context_.loop().UnixMicros() - ToMicroseconds(duration);
+  record.client = connection_.info().address;
+  record.protocol = Name(request_.version);
+  record.method = request_.method_text;
+  record.authority = request_.authority;
+  record.path = request_.path.substr(0, request_.path.find('?'));
+  record.request_id = stream_context_.request_id;
+  if (routed_) record.route = route().name;
+  if (have_plan_) {
+    record.service = service().name;
+    record.fail_open = plan_.fail_open;
+    if (state_ == State::kRelaying) record.region = RegionName(attempt_->step());
+  }
+  record.status = status;
+  record.end = end_;
+  record.bytes_in = request_body_.written();
+  record.bytes_out = state_ == State::kRelaying ? attempt_->body().consumed() : reply_body_.consumed();
+  record.duration = duration;
+  record.head_time = head_time_;
+  record.attempts = {records_, record_count_};
+  context_.Log(record);
+}
+
+std::string_view Exchange::RegionName(const Step& step) const {
+  return world_->model->regions[service().regions[step.region].region].name;
+}
+
+void Exchange::ReportSignal(const Attempt& attempt, Signal signal) {
+  const bool trial = attempt.step().reason == StepReason::kTrial;
+  // Times of small idempotent requests measure the distance like a probe does.
+  const bool measures = signal == Signal::kSuccess && !request_.has_body && attempt.reused();
+  const Duration head_time = measures ? records_[attempt.record].time : Duration::zero();
+  context_.Report(plan_.service, attempt.step().region, signal, trial, head_time);
+}
+
+}  // namespace meridian
