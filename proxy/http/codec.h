@@ -32,6 +32,9 @@ class CodecHost {
   virtual void WantWrite() = 0;   // Produce has something to say
   virtual void ResumeRead() = 0;  // paused() turned false
   virtual TimePoint Now() = 0;    // of this turn
+  // Of the connection: what was written so far, and proof that nothing written after that mark has reached the peer.
+  virtual uint64_t handed() const = 0;
+  virtual bool Unacknowledged(uint64_t mark) const = 0;
 
  protected:
   ~CodecHost() = default;

@@ -52,6 +52,7 @@ void H1Client::Produce(OutBuffer& out) {
       return FailStream(kHeadTooLarge);
     }
     head_sent_ = true;
+    mark_ = host_.handed();
   }
   if (body_) {
     // Answered before it took any of the body, which another attempt carries now.
@@ -150,7 +151,7 @@ void H1Client::OnEof() {
     return;
   }
   finished_ = true;
-  FailStream({ErrorCode::kClosedEarly, Fault::kOrigin, Retry::kIfIdempotent, "connection closed"});
+  FailStream({ErrorCode::kClosedEarly, Fault::kOrigin, Retry::kIfIdempotent, "connection closed"}, true);
 }
 
 void H1Client::OnClosed(const Error& error) {
@@ -168,7 +169,7 @@ ResponseHandler* H1Client::Release() {
   return std::exchange(handler_, nullptr);
 }
 
-void H1Client::FailStream(Error error) {
+void H1Client::FailStream(Error error, bool peer_closed) {
   const bool sent = head_sent_;
   ResponseHandler* handler = Release();
   if (!handler) return;
@@ -178,6 +179,10 @@ void H1Client::FailStream(Error error) {
   } else if (!response_begun_ && exchanges_ > 1 && error.code != ErrorCode::kProtocol) {
     error = {ErrorCode::kStaleConnection, Fault::kOrigin, Retry::kIfIdempotent, "kept connection was closed"};
   }
+  // A FIN carries the acknowledgement of all that its sender had received, and after close() nothing is read any more:
+  // a request that the FIN does not acknowledge was never seen. A reset proves nothing, since the acknowledgement of
+  // what was read (and executed) may have been on its way behind it.
+  if (peer_closed && sent && !response_begun_ && host_.Unacknowledged(mark_)) error.retry = Retry::kAlways;
   handler->response_body().Fail();
   handler->OnAttemptFailed(error);
 }

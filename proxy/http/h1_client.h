@@ -45,7 +45,8 @@ class H1Client final : public ClientCodec,
   void OnBodyConsumed(size_t) override;
 
   ResponseHandler* Release();
-  void FailStream(Error error);
+  // `peer_closed`: the origin ended the connection in order, by FIN.
+  void FailStream(Error error, bool peer_closed = false);
 
   CodecHost& host_;
   const MessageLimits& limits_;
@@ -64,6 +65,7 @@ class H1Client final : public ClientCodec,
   BodyPipe* body_ = nullptr;
   H1Framing framing_ = H1Framing::kNone;
   bool head_sent_ = false;
+  uint64_t mark_ = 0;  // where the request begins in what was written to the connection
   bool request_done_ = false;
   bool response_begun_ = false;
   bool head_received_ = false;

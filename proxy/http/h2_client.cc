@@ -9,6 +9,7 @@ constexpr Error kOriginClosed{ErrorCode::kClosedEarly, Fault::kOrigin, Retry::kI
 constexpr Error kRefused{ErrorCode::kRefusedStream, Fault::kOrigin, Retry::kAlways, "stream refused"};
 // Above the last stream of a GOAWAY: the connection ended before it took the request; the origin is not in doubt.
 constexpr Error kLeftBehind{ErrorCode::kStaleConnection, Fault::kOrigin, Retry::kAlways, "connection going away"};
+constexpr Error kUnseen{ErrorCode::kStaleConnection, Fault::kOrigin, Retry::kAlways, "kept connection was closed"};
 constexpr Error kStreamReset{ErrorCode::kReset, Fault::kOrigin, Retry::kIfIdempotent, "stream reset"};
 constexpr int kMaxInformational = 32;
 
@@ -77,7 +78,12 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
     }
   }
 
-  void Sent() { sent_ = true; }
+  void Sent() {
+    sent_ = true;
+    mark_ = client_.host_.handed();
+  }
+  // The origin closed the connection; what its FIN does not acknowledge it never saw (see H1Client::FailStream).
+  void PeerClosed() { unseen_ = sent_ && !head_done_ && informational_ == 0 && client_.host_.Unacknowledged(mark_); }
 
   void Closed(Error error, bool complete) {
     ResponseHandler* handler = std::exchange(handler_, nullptr);
@@ -85,6 +91,7 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
     ReleasePipes();
     if (!handler) return;
     if (complete && head_done_) return handler->OnResponseComplete();
+    if (unseen_) error = kUnseen;
     if (!sent_) error.retry = Retry::kAlways;
     if (in) in->Fail();
     handler->OnAttemptFailed(error);
@@ -105,6 +112,8 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
   bool has_body_ = false;
   bool head_done_ = false;
   bool sent_ = false;
+  bool unseen_ = false;
+  uint64_t mark_ = 0;  // at most what was written to the connection before the request
   int informational_ = 0;
 };
 
@@ -172,7 +181,9 @@ void H2Client::OnFrame(const nghttp2_frame& frame) {
 }
 
 void H2Client::OnEof() {
-  if (!error_) error_ = kOriginClosed;
+  if (error_) return;
+  error_ = kOriginClosed;
+  ForEachStream([](H2Stream* stream) { static_cast<Stream*>(stream)->PeerClosed(); });
 }
 
 void H2Client::OnClosed(const Error& error) {

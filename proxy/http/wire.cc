@@ -114,11 +114,18 @@ void Wire::Flush() {
     if (out.size() == 0) break;
     bytes_written_ += out.size();
     last_progress_ = loop_.Now();
-    if (!transport_->Write(out.bytes())) return Close(kReadFailed, false);
+    if (!transport_->Write(out.bytes())) return OnWriteFailed();
     if (out.room() > OutBuffer::kSize / 2) break;  // it had no more to say
   }
   owner_.OnWireFlushed();
   Settle();
+}
+
+// The peer takes nothing more; what it said before that (an early answer, its FIN) still counts.
+void Wire::OnWriteFailed() {
+  readable_ = true;
+  ReadSome();
+  if (!closed_) Close(kReadFailed, false);
 }
 
 void Wire::Settle() {

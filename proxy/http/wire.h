@@ -49,6 +49,8 @@ class Wire final : public TransportSink, public CodecHost {
   void WantWrite() override;
   void ResumeRead() override;
   TimePoint Now() override { return loop_.Now(); }
+  uint64_t handed() const override { return transport_ ? transport_->handed() : 0; }
+  bool Unacknowledged(uint64_t mark) const override { return transport_ && transport_->Unacknowledged(mark); }
 
  private:
   void OnTransportReady() override;
@@ -57,6 +59,7 @@ class Wire final : public TransportSink, public CodecHost {
   void OnTransportError(const Error& error) override;
   void ReadSome();
   void Flush();
+  void OnWriteFailed();
   void Settle();  // after input or output: is it over?
   void StartLinger();
   void OnLingerEnd();

@@ -1,10 +1,12 @@
 #include "net/tcp_socket.h"
 
-#include <netinet/tcp.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 
 namespace meridian {
 namespace {
@@ -92,7 +94,17 @@ bool TcpSocket::SendAll(std::span<const uint8_t> bytes, size_t* sent) {
   return true;
 }
 
+bool TcpSocket::Unacknowledged(uint64_t mark) const {
+  tcp_info info{};
+  socklen_t size = sizeof info;
+  if (getsockopt(fd_, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return false;
+  if (size < offsetof(tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked) return false;  // before Linux 4.1
+  // The SYN counts as one.
+  return info.tcpi_bytes_acked <= mark + 1;
+}
+
 bool TcpSocket::Send(std::span<const uint8_t> bytes) {
+  handed_ += bytes.size();
   size_t sent = 0;
   if (!blocked() && !SendAll(bytes, &sent)) return false;
   if (sent < bytes.size()) kept_.insert(kept_.end(), bytes.begin() + static_cast<ptrdiff_t>(sent), bytes.end());

@@ -33,6 +33,11 @@ class TcpSocket {
   // Tries to send what was kept. False: dead.
   bool Flush();
   bool blocked() const { return kept_at_ < kept_.size(); }
+  // Bytes given to Send in all.
+  uint64_t handed() const { return handed_; }
+  // The peer's kernel has acknowledged no byte given to Send after the first `mark` (RFC 4898, ThruOctetsAcked). Also
+  // answered for a connection that is over. False when it can't be known.
+  bool Unacknowledged(uint64_t mark) const;
   // FIN once nothing is kept.
   void ShutdownWrite();
   void AbortOnClose() { abort_ = true; }
@@ -43,6 +48,7 @@ class TcpSocket {
   bool connecting_;
   bool abort_ = false;
   bool shutdown_wanted_ = false;
+  uint64_t handed_ = 0;
   std::vector<uint8_t> kept_;
   size_t kept_at_ = 0;
   Watch watch_;

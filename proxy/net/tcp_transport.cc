@@ -28,6 +28,9 @@ class TcpTransport final : public Transport {
   }
   bool Write(std::span<const uint8_t> bytes) override { return socket_.Send(bytes); }
   bool blocked() const override { return socket_.blocked(); }
+  uint64_t handed() const override { return socket_.handed(); }
+  bool Unacknowledged(uint64_t mark) const override { return socket_.Unacknowledged(mark); }
+  bool connected() const override { return !socket_.connecting(); }
   void ShutdownWrite() override { socket_.ShutdownWrite(); }
   int fd() const override { return socket_.fd(); }
   void Abort() override { socket_.AbortOnClose(); }

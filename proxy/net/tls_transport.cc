@@ -108,6 +108,9 @@ class TlsTransport final : public Transport {
   }
 
   bool blocked() const override { return socket_.blocked(); }
+  uint64_t handed() const override { return socket_.handed(); }
+  bool Unacknowledged(uint64_t mark) const override { return socket_.Unacknowledged(mark); }
+  bool connected() const override { return !socket_.connecting(); }
 
   void ShutdownWrite() override {
     if (ready_ && !dead_) {

@@ -49,6 +49,12 @@ class Transport : public Disposable {
   // REQUIRES: !blocked(). False: the connection is dead (the sink is not called for it).
   virtual bool Write(std::span<const uint8_t> bytes) = 0;
   virtual bool blocked() const = 0;
+  // Bytes on their way to the peer so far, with TLS as records; a mark for Unacknowledged.
+  virtual uint64_t handed() const = 0;
+  // Proof that not one byte which was written after the mark has reached the peer's kernel.
+  virtual bool Unacknowledged(uint64_t mark) const = 0;
+  // TCP is connected, whatever TLS still has to do.
+  virtual bool connected() const = 0;
   // Sends close_notify and FIN after what is kept; reading goes on.
   virtual void ShutdownWrite() = 0;
   virtual Alpn alpn() const { return Alpn::kNone; }

@@ -109,28 +109,32 @@ TEST_F(UnsafeMethods, IdempotentRequestsWithoutABodyDoMoveOn) {
   }
 }
 
-// The race of every keep-alive client: the origin closes an idle connection while the next request is on its way.
-TEST_F(UnsafeMethods, StaleConnectionsNeverDoubleAPost) {
+// The race of every keep-alive client: the origin closes an idle connection while the next request is on its way. The
+// edge either sees the FIN in time or has the proof that the request was not seen: every POST is answered, none twice.
+TEST_F(UnsafeMethods, StaleConnectionsNeitherDoubleAPostNorLoseIt) {
   near_.SetHandler([](const OriginRequest& request) {
     // Answered as if the connection stayed, then closed without a word.
     return OriginReply{.body = request.body, .after = OriginReply::After::kClose};
   });
-  Edge edge(Config());
+  // No gate in between: it would acknowledge what the origin never sees.
+  Edge edge(ShopEdge({{kNear, near_.url()}, {kMiddle, middle_.url()}}));
   ForgetAll();
   Http1Client client(edge.port());
-  uint64_t answered = 0;
   for (int i = 0; i < 100; ++i) {
+    const uint64_t closed = near_.closed_by_reply();
     const HttpResponse answer =
         client.Do({.method = "POST", .target = "/orders", .body = "order=" + std::to_string(i)});
-    EXPECT_TRUE(answer.status == 200 || answer.status == 502) << answer.status << answer.error;
-    if (answer.status == 200) ++answered;
+    ASSERT_EQ(answer.status, 200) << "request " << i << ": " << answer.error;
+    // Before the origin has called close() it may still receive what it will never read: nobody can prove anything
+    // then.
+    ASSERT_TRUE(Eventually([&] { return near_.closed_by_reply() > closed; }, 5s, 0ms));
   }
   std::map<std::string, int> executions;
   for (const ScriptedOrigin* origin : {&near_, &middle_}) {
     for (const OriginRequest& request : origin->Received()) ++executions[request.body];
   }
+  EXPECT_EQ(executions.size(), 100u);
   for (const auto& [body, count] : executions) EXPECT_EQ(count, 1) << body << " ran more than once";
-  EXPECT_GE(answered, 95u) << "a closed connection is nearly always noticed in time";
 }
 
 }  // namespace

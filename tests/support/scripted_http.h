@@ -21,8 +21,12 @@ class FakeHost final : public CodecHost {
   void WantWrite() override { ++writes_wanted; }
   void ResumeRead() override { ++reads_resumed; }
   TimePoint Now() override { return now; }
+  uint64_t handed() const override { return bytes_handed; }
+  bool Unacknowledged(uint64_t mark) const override { return bytes_acknowledged <= mark; }
   int writes_wanted = 0;
   int reads_resumed = 0;
+  uint64_t bytes_handed = 0;
+  uint64_t bytes_acknowledged = UINT64_MAX;
   TimePoint now{TimePoint{} + 1h};
 };
 

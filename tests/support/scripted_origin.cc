@@ -188,6 +188,8 @@ bool ScriptedOrigin::Answer(Connection* connection, const std::string& method, c
     case OriginReply::After::kKeep:
       return true;
     case OriginReply::After::kClose:
+      connection->Close();
+      ++closed_by_reply_;
       return false;
     case OriginReply::After::kReset:
       connection->CloseWithReset();

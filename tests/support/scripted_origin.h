@@ -75,6 +75,8 @@ class ScriptedOrigin {
   uint64_t requests() const { return requests_; }
   uint64_t health_checks() const { return health_checks_; }
   uint64_t connections() const { return accepted_; }
+  // Connections that ended by OriginReply::After::kClose: close() has returned.
+  uint64_t closed_by_reply() const { return closed_by_reply_; }
   // Heads that began to arrive and were not understood as a request, or whose body never ended.
   uint64_t broken_requests() const { return broken_; }
   // The last 10 000 requests, without health checks.
@@ -105,7 +107,7 @@ class ScriptedOrigin {
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> drop_bodies_ = false;
   std::atomic<int> health_status_ = 200;
-  std::atomic<uint64_t> requests_ = 0, health_checks_ = 0, accepted_ = 0, broken_ = 0;
+  std::atomic<uint64_t> requests_ = 0, health_checks_ = 0, accepted_ = 0, broken_ = 0, closed_by_reply_ = 0;
 
   mutable std::mutex mutex_;
   std::shared_ptr<const Handler> handler_;
