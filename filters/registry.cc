@@ -8,7 +8,7 @@ namespace meridian {
 std::vector<std::shared_ptr<const Filter>> MakeFilters(const FilterOptions& options) {
   return {
       std::make_shared<ForwardingHeaders>(),
-      std::make_shared<OriginFailover>(options.failover_statuses),
+      std::make_shared<OriginFailover>(options.replay_unsafe),
   };
 }
 

@@ -5,13 +5,12 @@
 #include <vector>
 
 #include "meridian/filter.h"
-#include "meridian/status_set.h"
 
 namespace meridian {
 
 // What filters are configured with; grows with the first option of a new filter.
 struct FilterOptions {
-  StatusSet failover_statuses;
+  bool replay_unsafe = false;  // RouteModel::replay_unsafe
 };
 
 // Built once with the model, shared by all workers.

@@ -35,6 +35,7 @@ struct Wish {
 // How one attempt ended or, with `status`, what its response head says. Exactly one of the two is set.
 struct Outcome {
   int status = 0;          // the final response head is here and held back from the client
+  bool failure = false;    // …and by the rules of its route another region had better answer
   Error error;             // no usable response
   bool committed = false;  // a byte of the final response already went to the client
 };
@@ -48,9 +49,9 @@ struct StreamContext {
   std::string_view edge_name;
   Method method = Method::kGet;  // of the request as it came
   bool has_idempotency_key = false;
-  bool body_started = false;  // a byte of the request's body was handed to an attempt and is gone
-  int attempts = 0;           // started so far
-  int steps_left = 0;         // further steps in the plan
+  bool body_gone = false;  // what was handed on of the request's body was not kept
+  int attempts = 0;        // started so far
+  int steps_left = 0;      // further steps in the plan
   Wish wish;
 };
 

@@ -41,6 +41,7 @@ struct LimitConfig {
   uint32_t max_streams = 100;    // concurrent HTTP/2 streams per client connection
   uint32_t max_header_bytes = 60 * 1024;
   uint32_t max_headers = 100;
+  uint64_t replay_memory = 64 * 1024 * 1024;  // request bodies kept for a replay, in the whole process
   Duration header_timeout = 10s;
   Duration handshake_timeout = 10s;
   Duration idle_timeout = 60s;   // client connection without a request

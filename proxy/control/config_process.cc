@@ -184,6 +184,7 @@ const Fields<LimitConfig>& LimitFields() {
       IntegerField<L>("max_streams", &L::max_streams, 1, 10'000),
       SizeField<L>("max_header_bytes", &L::max_header_bytes, 4 * 1024, 1024 * 1024),
       IntegerField<L>("max_headers", &L::max_headers, 10, 1000),
+      SizeField<L>("replay_memory", &L::replay_memory, 0, uint64_t{64} << 30),
       DurationField<L>("header_timeout", &L::header_timeout, 100ms, 10min),
       DurationField<L>("handshake_timeout", &L::handshake_timeout, 100ms, 10min),
       DurationField<L>("idle_timeout", &L::idle_timeout, 1s, 24h),

@@ -111,6 +111,55 @@ void DecodeServiceOfRoute(const Entry& entry, Decoder& d, RouteDraft& out) {
   if (service) out.model.split.push_back({*service, 1});
 }
 
+// --- what may be repeated
+
+constexpr int kLeastFailureStatus = 400;  // as in a service's `failover.statuses`
+
+const Fields<RouteDraft>& RouteFailoverFields() {
+  static const Fields<RouteDraft> fields = {
+      CustomField<RouteDraft>("statuses", "statuses", RangeText("400", "599"), "the service's",
+                              [](const Entry& entry, Decoder& d, RouteDraft& out) {
+                                DecodeStatuses(entry, kLeastFailureStatus, d, &out.model.failure_statuses.emplace());
+                              }),
+  };
+  return fields;
+}
+
+Field<RouteDraft> RouteFailoverField() {
+  Field<RouteDraft> field =
+      CustomField<RouteDraft>("failover", "map", "", "", [](const Entry& entry, Decoder& d, RouteDraft& out) {
+        DecodeSection(entry.value, entry.key.at, "'failover'", RouteFailoverFields(), d, out);
+      });
+  field.list = [](const std::string& path, std::vector<ConfigKey>& out) { ListKeys(RouteFailoverFields(), path, out); };
+  return field;
+}
+
+Field<RouteDraft> ReplayField() {
+  return CustomField<RouteDraft>("replay", "safe or unsafe", "", "safe",
+                                 [](const Entry& entry, Decoder& d, RouteDraft& out) {
+                                   const std::optional<size_t> word = DecodeWord(entry, {"safe", "unsafe"}, d);
+                                   if (word) out.model.replay_unsafe = *word == 1;
+                                 });
+}
+
+Field<RouteDraft> HedgeField() {
+  const auto hedge = [](RouteDraft& draft) -> Duration& { return draft.model.hedge; };
+  Field<RouteDraft> field = DurationField<RouteDraft>("hedge", hedge, 1ms, 1min);
+  field.type = "duration, auto or off";
+  field.standard = "off";
+  field.decode = [duration = field.decode](const Entry& entry, Decoder& d, RouteDraft& out) {
+    const bool scalar = entry.value.kind == YamlNode::Kind::kScalar;
+    if (scalar && entry.value.text == "off") {
+      out.model.hedge = kHedgeOff;
+    } else if (scalar && entry.value.text == "auto") {
+      out.model.hedge = kHedgeAuto;
+    } else {
+      duration(entry, d, out);
+    }
+  };
+  return field;
+}
+
 // --- routes
 
 const Fields<RouteDraft>& OneRouteFields() {
@@ -133,6 +182,9 @@ const Fields<RouteDraft>& OneRouteFields() {
                          const std::optional<size_t> word = DecodeWord(entry, {"nearest", "ordered"}, d);
                          if (word) out.model.steer = *word == 0 ? Steer::kNearest : Steer::kOrdered;
                        }),
+        RouteFailoverField(),
+        ReplayField(),
+        HedgeField(),
     };
   }();
   return fields;

@@ -139,15 +139,24 @@ const Fields<FailoverModel>& FailoverFields() {
         IntegerField<F>("attempts", &F::attempts, 1, 8),
         std::move(attempt_timeout),
         DurationField<F>("ramp", &F::ramp, 0s, 1h),
+        SizeField<F>("replay_limit", &F::replay_limit, 0, 64 * 1024 * 1024),
     };
   }();
   return fields;
+}
+
+Field<TimeoutModel> FirstByteField() {
+  Field<TimeoutModel> field = DurationField<TimeoutModel>("first_byte", &TimeoutModel::first_byte, 10ms, 1h);
+  field.standard = "";
+  return field;
 }
 
 const Fields<TimeoutModel>& TimeoutFields() {
   using T = TimeoutModel;
   static const Fields<T> fields = {
       DurationField<T>("connect", &T::connect, 10ms, 5min),
+      DurationField<T>("tls", &T::tls, 10ms, 5min),
+      FirstByteField(),
       DurationField<T>("request", &T::request, 10ms, 1h),
       DurationField<T>("idle", &T::idle, 100ms, 24h),
   };
@@ -160,6 +169,7 @@ const Fields<PoolModel>& PoolFields() {
       IntegerField<P>("max_connections", &P::max_connections, 1, 65'535),
       IntegerField<P>("max_streams", &P::max_streams, 1, 10'000),
       IntegerField<P>("max_pending", &P::max_pending, 0, 1'000'000),
+      BoolField<P>("warm", &P::warm),
       DurationField<P>("idle_timeout", &P::idle_timeout, 1s, 24h),
   };
   return fields;

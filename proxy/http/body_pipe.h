@@ -3,9 +3,13 @@
 // The writer pushes what arrived and ends the pipe exactly once (Finish or Fail); the reader takes pieces when its peer
 // has room. Each Consume tells the writer, which opens its flow-control window or resumes reading: nobody buffers more
 // than one window. One thread. Neither side is called from within its own call.
+//
+// A request's body may have to be sent again: after Keep the pipe holds on to what was consumed, up to a limit, and
+// Rewind offers it once more, to the next reader. The writer hears of each byte once, when it is consumed first.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 
 #include "meridian/message.h"
@@ -30,6 +34,14 @@ class BodyPipe {
     ~Writer() = default;
   };
 
+  class Observer {
+   public:
+    virtual void OnBodyDrained() = 0;  // the reader has taken everything there will be
+
+   protected:
+    ~Observer() = default;
+  };
+
   // An h1 writer pauses reading above this many unread bytes.
   static constexpr size_t kHighWater = 64 * 1024;
 
@@ -41,6 +53,7 @@ class BodyPipe {
     if (reader_ == reader) reader_ = nullptr;
   }
   void set_writer(Writer* writer) { writer_ = writer; }
+  void set_observer(Observer* observer) { observer_ = observer; }
 
   // ---- writer
   void Write(Block* block, std::span<const uint8_t> bytes) {
@@ -52,6 +65,7 @@ class BodyPipe {
     if (ended()) return;
     state_ = State::kFinished;
     Notify();
+    if (observer_ && buffer_.empty()) observer_->OnBodyDrained();
   }
   // REQUIRES: the trailers' arena outlives the pipe.
   void FinishWithTrailers(const HeaderBlock& trailers) {
@@ -69,9 +83,18 @@ class BodyPipe {
   std::span<const uint8_t> Front() const { return buffer_.Front(); }
   size_t size() const { return buffer_.size(); }
   void Consume(size_t n) {
-    buffer_.Consume(n);
+    if (kept_) {
+      KeepFront(n);
+    } else {
+      buffer_.Consume(n);
+    }
     consumed_ += n;
-    if (writer_) writer_->OnBodyConsumed(n);
+    if (consumed_ > reported_) {
+      const uint64_t fresh = consumed_ - reported_;
+      reported_ = consumed_;
+      if (writer_) writer_->OnBodyConsumed(fresh);
+    }
+    if (observer_ && AtEnd()) observer_->OnBodyDrained();
   }
   // Nothing more will come and all was consumed.
   bool AtEnd() const { return state_ == State::kFinished && buffer_.empty(); }
@@ -81,11 +104,45 @@ class BodyPipe {
   bool ended() const { return state_ != State::kOpen; }
   const HeaderBlock& trailers() const { return trailers_; }
 
+  // ---- the owner, between readers
+  // From now on up to `limit` consumed bytes are kept. REQUIRES: consumed() == 0.
+  void Keep(size_t limit) {
+    kept_ = std::make_unique<Kept>();
+    kept_->limit = limit;
+  }
+  // What was kept is given up.
+  void Forget() { kept_.reset(); }
+  // The next reader can have it from its first byte.
+  bool whole() const { return consumed_ == 0 || kept_; }
+  // REQUIRES: whole().
+  void Rewind() {
+    if (consumed_ == 0) return;
+    buffer_.MoveTo(buffer_.size(), kept_->bytes);
+    std::swap(buffer_, kept_->bytes);
+    consumed_ = 0;
+  }
+  // The body was longer than what could be kept.
+  bool overflowed() const { return overflowed_; }
+
   uint64_t written() const { return written_; }
   uint64_t consumed() const { return consumed_; }
+  // Bytes in the pipe that no reader has taken yet.
+  uint64_t unreported() const { return written_ - reported_; }
 
  private:
   enum class State : uint8_t { kOpen, kFinished, kFailed };
+  struct Kept {
+    Buffer bytes;
+    size_t limit = 0;
+  };
+  void KeepFront(size_t n) {
+    if (kept_->bytes.size() + n > kept_->limit) {
+      overflowed_ = true;
+      kept_.reset();
+      return buffer_.Consume(n);
+    }
+    buffer_.MoveTo(n, kept_->bytes);
+  }
   void Notify() {
     if (reader_) reader_->OnBodyReadable();
   }
@@ -93,8 +150,12 @@ class BodyPipe {
   State state_ = State::kOpen;
   Reader* reader_ = nullptr;
   Writer* writer_ = nullptr;
+  Observer* observer_ = nullptr;
+  std::unique_ptr<Kept> kept_;
+  bool overflowed_ = false;
   uint64_t written_ = 0;
-  uint64_t consumed_ = 0;
+  uint64_t consumed_ = 0;  // since the last rewind
+  uint64_t reported_ = 0;  // to the writer
   HeaderBlock trailers_;
 };
 

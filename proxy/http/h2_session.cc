@@ -65,9 +65,9 @@ void H2Stream::ReleasePipes() {
   out_ = nullptr;
   if (!in_) return;
   in_->set_writer(nullptr);
-  if (in_->size() > 0) {
+  if (in_->unreported() > 0) {
     // What waits in the pipe is bounded by the stream's window; the connection's must not wait for it.
-    nghttp2_session_consume_connection(session_.session_, in_->size());
+    nghttp2_session_consume_connection(session_.session_, in_->unreported());
     if (nghttp2_session_want_write(session_.session_)) session_.host_.WantWrite();
   }
   in_ = nullptr;

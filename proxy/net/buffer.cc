@@ -60,6 +60,21 @@ void Buffer::Consume(size_t n) {
   }
 }
 
+void Buffer::MoveTo(size_t n, Buffer& to) {
+  while (n > 0) {
+    const Slice& s = slices_[head_];
+    const size_t take = std::min(n, s.size);
+    if (take < kCopyBelow) {
+      to.Append({s.data, take});
+    } else {
+      to.slices_.push_back({s.block, s.data, take});
+      to.size_ += take;
+    }
+    Consume(take);
+    n -= take;
+  }
+}
+
 void Buffer::Clear() {
   slices_.clear();
   head_ = 0;

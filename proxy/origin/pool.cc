@@ -12,6 +12,7 @@ constexpr Duration kSweepInterval = 5s;
 constexpr Error kNoEndpoint{ErrorCode::kNoEndpoint, Fault::kOrigin, Retry::kAlways, "the origin's name has no address"};
 constexpr Error kPoolFull{ErrorCode::kPoolFull, Fault::kSelf, Retry::kAlways, "too many requests wait for this origin"};
 constexpr Error kConnectTimeout{ErrorCode::kConnectTimeout, Fault::kOrigin, Retry::kAlways, "connect timed out"};
+constexpr Error kTlsTimeout{ErrorCode::kTlsFailed, Fault::kOrigin, Retry::kAlways, "TLS handshake timed out"};
 constexpr Error kIdle{};
 
 }  // namespace
@@ -30,8 +31,7 @@ class OriginPool::Connection final : public WireOwner, public Disposable {
                          : ConnectTcp(pool_.loop_, to, sink, error);
     if (!transport) return false;
     wire_.SetTransport(std::move(transport));
-    // TCP and TLS each get the timeout.
-    connect_timer_.Arm(pool_.options_.connect_timeout * (pool_.options_.tls ? 2 : 1));
+    connect_timer_.Arm(pool_.options_.connect_timeout);
     return true;
   }
   ClientCodec* codec() { return codec_.get(); }
@@ -64,12 +64,19 @@ class OriginPool::Connection final : public WireOwner, public Disposable {
     connect_timer_.Cancel();
     pool_.OnGone(this, error, ready());
   }
-  void OnConnectTimeout() { wire_.Close(kConnectTimeout, true); }
+  void OnConnectTimeout() {
+    if (!wire_.transport()->connected()) return wire_.Close(kConnectTimeout, true);
+    // TLS has a time of its own, from when TCP was connected at the latest.
+    if (shaking_hands_ || !pool_.options_.tls) return wire_.Close(kTlsTimeout, true);
+    shaking_hands_ = true;
+    connect_timer_.Arm(pool_.options_.tls_timeout);
+  }
 
   OriginPool& pool_;
   std::unique_ptr<ClientCodec> codec_;  // outlives the wire
   Wire wire_;
   Timer connect_timer_;
+  bool shaking_hands_ = false;  // the timer is that of TLS
 };
 
 void PoolRequest::Leave() {
@@ -114,6 +121,13 @@ bool OriginPool::Wait(PoolRequest& request, std::span<const Endpoint> endpoints,
   if (NeedsConnection(waiting_ + 1) && !Connect(error)) return false;
   Enqueue(request);
   return true;
+}
+
+void OriginPool::KeepWarm(std::span<const Endpoint> endpoints) {
+  if (!connections_.empty() || draining_ || endpoints.empty()) return;
+  endpoints_.assign(endpoints.begin(), endpoints.end());
+  Error ignored;
+  Connect(&ignored);
 }
 
 // By age, so that a request which comes back (its connection went away) is not overtaken for ever.
@@ -220,6 +234,7 @@ void OriginPool::Sweep() {
   for (const auto& c : connections_) {
     if (c->listed && c->idle() && now - c->idle_since >= options_.limits.idle_timeout) old.push_back(c.get());
   }
+  if (options_.warm && old.size() == connections_.size() && !old.empty()) old.pop_back();
   for (Connection* c : old) c->Close();
   if (!connections_.empty()) sweep_timer_.Arm(kSweepInterval);
 }

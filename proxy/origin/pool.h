@@ -49,9 +49,11 @@ class OriginPool {
   struct Options {
     OriginModel origin;
     PoolModel limits;
-    Duration connect_timeout = 1s;
+    Duration connect_timeout = 1s;  // TCP
+    Duration tls_timeout = 1s;      // the handshake after it
     TlsClientContext* tls = nullptr;  // REQUIRED for https and h2
     std::string server_name;          // SNI and the name to verify
+    bool warm = false;  // the last idle connection is not closed for its age
     PoolCounters* counters = nullptr;
   };
 
@@ -65,6 +67,8 @@ class OriginPool {
   // Queues the request and connects where needed. Never calls back before it returns, except that *error is set (and
   // nothing queued) when it fails at once. `endpoints` may be empty.
   bool Wait(PoolRequest& request, std::span<const Endpoint> endpoints, Error* error);
+  // Connects if there is no connection at all, so that the next request finds one. A failure is nobody's business.
+  void KeepWarm(std::span<const Endpoint> endpoints);
   // Closes everything that is idle now and, later, whatever becomes idle.
   void Drain();
   size_t connections() const { return connections_.size(); }

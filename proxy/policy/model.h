@@ -78,13 +78,16 @@ struct FailoverModel {
   // To the response head, while another region is left and the request is replayable. Zero: automatic, see
   // latency_window.h.
   Duration attempt_timeout = 0s;
-  Duration ramp = 60s;  // from half-open back to the full share
+  Duration ramp = 60s;                 // from half-open back to the full share
+  uint64_t replay_limit = 256 * 1024;  // bytes of a request's body that are kept for a replay; 0: none
 };
 
 struct TimeoutModel {
-  Duration connect = 1s;   // TCP, and TLS after it, each
-  Duration request = 15s;  // from the request's head to the response's head, over all attempts
-  Duration idle = 30s;     // a body or an idle stream without progress
+  Duration connect = 1s;     // TCP
+  Duration tls = 1s;         // the handshake after it
+  Duration first_byte = 0s;  // of one attempt, from its start to the response's head; zero: what is left of `request`
+  Duration request = 15s;    // from the request's head to the response's head, over all attempts
+  Duration idle = 30s;       // a body or an idle stream without progress
 };
 
 struct PoolModel {
@@ -92,6 +95,7 @@ struct PoolModel {
   uint32_t max_streams = 100;      // per HTTP/2 connection, lowered by the peer's SETTINGS
   uint32_t max_pending = 4096;     // requests that wait for a connection, per worker and origin
   Duration idle_timeout = 60s;
+  bool warm = true;  // each worker holds a connection to each region, so that a failover finds one
 };
 
 struct ServiceRegionModel {
@@ -109,6 +113,9 @@ struct ServiceModel {
   OriginTls tls;
 };
 
+inline constexpr Duration kHedgeOff = Duration::zero();
+inline constexpr Duration kHedgeAuto = Duration(-1);
+
 enum class Steer : uint8_t { kNearest, kOrdered };
 
 struct ArmModel {
@@ -123,6 +130,11 @@ struct RouteModel {
   bool path_exact = false;
   std::vector<ArmModel> split;  // at least one
   Steer steer = Steer::kNearest;
+  std::optional<StatusSet> failure_statuses;  // instead of the services' own
+  bool replay_unsafe = false;                 // POST and PATCH are safe to repeat here, says the operator
+  // An idempotent request without a body that has no answer after this long is sent to the next region as well, and
+  // the first good answer counts. kHedgeAuto: after the route's recent p95.
+  Duration hedge = kHedgeOff;
   std::vector<std::shared_ptr<const Filter>> filters;  // in order; built with the model
 };
 

@@ -52,12 +52,7 @@ std::shared_ptr<const Model> WithFilters(const Model& read) {
   auto model = std::make_shared<Model>(read);
   for (RouteModel& route : model->routes) {
     FilterOptions options;
-    for (const ArmModel& arm : route.split) {
-      const StatusSet& statuses = model->services[arm.service].failover.statuses;
-      for (int s = StatusSet::kMin; s <= StatusSet::kMax; ++s) {
-        if (statuses.Contains(s)) options.failover_statuses.Add(s);
-      }
-    }
+    options.replay_unsafe = route.replay_unsafe;
     route.filters = MakeFilters(options);
   }
   return model;
@@ -73,6 +68,7 @@ ClientSettings SettingsOf(const Config& config, size_t workers) {
   settings.header_timeout = config.limits.header_timeout;
   settings.handshake_timeout = config.limits.handshake_timeout;
   settings.idle_timeout = config.limits.idle_timeout;
+  settings.replay_memory = config.limits.replay_memory / workers;
   settings.access_log = config.access_log.enabled;
   return settings;
 }

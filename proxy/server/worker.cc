@@ -110,6 +110,7 @@ void Worker::OnConnectionClosed(ClientConnection& connection, const Error& error
 
 void Worker::OnSecond() {
   context_->SyncPoolCounters();
+  if (!draining_) context_->KeepWarm();
   second_timer_.Arm(1s);
 }
 

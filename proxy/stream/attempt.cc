@@ -10,11 +10,11 @@ constexpr Error kNoStream{ErrorCode::kRefusedStream, Fault::kOrigin, Retry::kAlw
 bool Attempt::Start(OriginPool& pool, std::span<const Endpoint> endpoints, const RequestHead& request, BodyPipe* body,
                     TimePoint queued_since, Error* error) {
   since = queued_since;
-  request_ = &request;
+  request_ = request;
   request_body_ = body;
   if (ClientCodec* codec = pool.TryTake()) {
     reused_ = true;
-    stream_ = codec->Start(request, body, *this);
+    stream_ = codec->Start(request_, body, *this);
     if (stream_) return true;
     *error = kNoStream;
     return false;
@@ -23,7 +23,7 @@ bool Attempt::Start(OriginPool& pool, std::span<const Endpoint> endpoints, const
 }
 
 void Attempt::OnPoolReady(ClientCodec& codec) {
-  stream_ = codec.Start(*request_, request_body_, *this);
+  stream_ = codec.Start(request_, request_body_, *this);
   if (!stream_) sink_.OnAttemptFailed(*this, kNoStream);
 }
 

@@ -29,7 +29,8 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
   Attempt(AttemptSink& sink, const Step& step, uint16_t origin) : sink_(sink), step_(step), origin_(origin) {}
   ~Attempt() override { Cancel(); }
 
-  // False: it failed at once, *error says why, and the sink hears nothing. `request` and `body` outlive the attempt.
+  // False: it failed at once, *error says why, and the sink hears nothing. What `request` views, and `body`, outlive
+  // the attempt.
   // `since`: when the request began, its place in the pool's queue.
   bool Start(OriginPool& pool, std::span<const Endpoint> endpoints, const RequestHead& request, BodyPipe* body,
              TimePoint since, Error* error);
@@ -45,6 +46,7 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
   bool live() const { return stream_ != nullptr; }
 
   TimePoint started{};
+  TimePoint until{};  // it has no answer by then: too late
   size_t record = 0;  // index of its line in the access record
 
  private:
@@ -60,7 +62,7 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
   AttemptSink& sink_;
   const Step step_;
   const uint16_t origin_;
-  const RequestHead* request_ = nullptr;
+  RequestHead request_;  // a copy of views: attempts side by side may differ in it
   BodyPipe* request_body_ = nullptr;
   ClientStream* stream_ = nullptr;
   bool reused_ = false;

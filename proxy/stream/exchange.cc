@@ -6,6 +6,7 @@
 #include <new>
 
 #include "http/header_rules.h"
+#include "policy/answer.h"
 #include "policy/route_match.h"
 #include "stream/error_reply.h"
 
@@ -25,9 +26,6 @@ bool IsConnectError(ErrorCode code) {
   return code == ErrorCode::kNoEndpoint || code == ErrorCode::kConnectFailed || code == ErrorCode::kConnectTimeout ||
          code == ErrorCode::kTlsFailed;
 }
-
-// 404 and 403 move one request, they do not speak about the region (semantics: replication lag).
-bool SpeaksAboutRegion(int status) { return status >= 500 || status == 429; }
 
 // Freed exchanges of this thread, so that a request costs no malloc for its largest object.
 struct FreeList {
@@ -161,10 +159,35 @@ void Exchange::MakePlan() {
       BuildPlan(*world_, route_, static_cast<uint16_t>(arm), stream_context_.wish, trial, context_.DrawRegion(service));
   have_plan_ = true;
   if (plan_.fail_open) context_.route_cells(route_).fail_open.Add();
-  progress_at_ = head_read_;
-  deadline_ = head_read_ + stream_context_.wish.deadline.value_or(this->service().timeouts.request);
+  // A body may take its time; for everything else the clock runs from here.
+  deadline_ =
+      head_read_ + std::min(stream_context_.wish.deadline.value_or(Duration::max()), this->service().timeouts.request);
+  deadline_runs_ = !request_.has_body || stream_context_.wish.deadline.has_value();
+  KeepBody();
   context_.budget(service).OnFirstAttempt(head_read_);
   TrySteps(kDeadline);
+}
+
+// Holds on to what is sent of the body, so that it can be sent again: as much as the service allows, and only while the
+// worker has room. Without it the body is streamed all the same.
+void Exchange::KeepBody() {
+  if (!request_.has_body) return;
+  request_body_.set_observer(this);
+  const uint64_t limit = service().failover.replay_limit;
+  const uint64_t wanted =
+      request_.content_length == kUnknownLength ? limit : static_cast<uint64_t>(request_.content_length);
+  if (limit == 0) return;
+  if (wanted > limit) return context_.stats().replay_abandoned_length.Add();
+  if (!context_.ReserveReplay(wanted)) return context_.stats().replay_abandoned_memory.Add();
+  replay_reserved_ = wanted;
+  request_body_.Keep(wanted);
+}
+
+void Exchange::ForgetBody() {
+  if (replay_reserved_ == 0) return;
+  if (request_body_.overflowed()) context_.stats().replay_abandoned_length.Add();
+  request_body_.Forget();
+  context_.ReleaseReplay(std::exchange(replay_reserved_, 0));
 }
 
 // Takes steps until one is under way, or none is left.
@@ -172,25 +195,25 @@ void Exchange::TrySteps(Error error) {
   while (next_step_ < plan_.size) {
     const Step& step = plan_.steps[next_step_++];
     same_region_tries_ = 0;
-    if (StartAttempt(step, -1, &error)) return;
+    if (StartAttempt(attempt_, step, -1, &error)) return ArmAttemptTimer();
     // Failed before anything was under way: the next step needs no permission, only the method's or body's innocence.
   }
   GiveUp(error);
 }
 
-bool Exchange::StartAttempt(const Step& step, int skip_origin, Error* error) {
+bool Exchange::StartAttempt(std::unique_ptr<Attempt>& slot, const Step& step, int skip_origin, Error* error) {
   const RegionView& view = world_->services[plan_.service].regions[step.region];
   int origin = PickOrigin(view, context_.NextTurn(plan_.service, step.region), skip_origin);
   if (origin < 0) origin = skip_origin < 0 ? 0 : skip_origin;
   const auto o = static_cast<uint16_t>(origin);
   const TimePoint now = context_.loop().Now();
   AttemptSink& sink = *this;
-  attempt_ = std::make_unique<Attempt>(sink, step, o);
-  attempt_->started = now;
+  slot = std::make_unique<Attempt>(sink, step, o);
+  slot->started = now;
   if (!records_) records_ = static_cast<AttemptRecord*>(arena_.Allocate(sizeof(AttemptRecord) * kMaxRecords));
-  attempt_->record = std::min(record_count_, kMaxRecords - 1);
-  record_count_ = attempt_->record + 1;
-  AttemptRecord& record = *new (&records_[attempt_->record]) AttemptRecord;
+  slot->record = std::min(record_count_, kMaxRecords - 1);
+  record_count_ = slot->record + 1;
+  AttemptRecord& record = *new (&records_[slot->record]) AttemptRecord;
   record.region = RegionName(step);
   record.origin = service().regions[step.region].origins[o].url;
   record.reason = Name(step.reason);
@@ -204,21 +227,39 @@ bool Exchange::StartAttempt(const Step& step, int skip_origin, Error* error) {
 
   request_.scheme = UsesTls(service().regions[step.region].origins[o].protocol) ? "https" : "http";
   BodyPipe* body = request_.has_body ? &request_body_ : nullptr;
-  if (attempt_->Start(context_.Pool(plan_.service, step.region, o), view.origins[o].endpoints, request_, body, begun_,
-                      error)) {
-    record.reused = attempt_->reused();
-    ArmAttemptTimer();
+  if (body) {
+    request_body_.Rewind();
+    body_sent_ = false;
+    progress_at_ = now;
+  }
+  if (slot->Start(context_.Pool(plan_.service, step.region, o), view.origins[o].endpoints, request_, body, begun_,
+                  error)) {
+    record.reused = slot->reused();
     return true;
   }
   record.error = Name(error->code);
   cells.failures_by_error[static_cast<size_t>(error->code)].Add();
-  if (IsConnectError(error->code)) ReportSignal(*attempt_, Signal::kConnectFail);
-  attempt_.reset();
+  if (IsConnectError(error->code)) ReportSignal(*slot, Signal::kConnectFail);
+  slot.reset();
   return false;
 }
 
+// The attempt took the last of the request: from now on the origin is the one to hurry.
+void Exchange::OnBodyDrained() {
+  if (state_ != State::kTrying || !attempt_ || body_sent_) return;
+  body_sent_ = true;
+  if (!deadline_runs_) deadline_ = context_.loop().Now() + service().timeouts.request;
+  deadline_runs_ = true;
+  ArmAttemptTimer();
+}
+
+const StatusSet& Exchange::FailureStatuses() const {
+  return route().failure_statuses ? *route().failure_statuses : service().failover.statuses;
+}
+
 bool Exchange::Replayable() const {
-  return (IsIdempotent(request_.method) || stream_context_.has_idempotency_key) && request_body_.consumed() == 0;
+  const bool safe = IsIdempotent(request_.method) || stream_context_.has_idempotency_key || route().replay_unsafe;
+  return safe && request_body_.whole();
 }
 
 void Exchange::OnAttemptInformational(Attempt&, const ResponseHead& head) {
@@ -238,9 +279,12 @@ void Exchange::OnAttemptHead(Attempt& attempt) {
   record.reused = attempt.reused();
   context_.region_cells(plan_.service, attempt.step().region).head_time.Add(record.time);
   context_.latency(route_).Add(record.time, now);
+  const AnswerKind kind = Judge(attempt.head(), FailureStatuses());
+  if (kind == AnswerKind::kFailure) ReportSignal(attempt, Signal::kFailure);
   Outcome outcome;
   outcome.status = status;
-  OnOutcome(outcome);
+  outcome.failure = kind != AnswerKind::kGood;
+  OnOutcome(attempt, outcome);
 }
 
 void Exchange::OnAttemptFailed(Attempt& attempt, const Error& error) {
@@ -256,16 +300,14 @@ void Exchange::OnAttemptFailed(Attempt& attempt, const Error& error) {
   Outcome outcome;
   outcome.error = error;
   outcome.committed = state_ == State::kRelaying;
-  OnOutcome(outcome);
+  OnOutcome(attempt, outcome);
 }
 
 // Step 10 of the straight line: whatever happened is one Outcome now.
-void Exchange::OnOutcome(const Outcome& outcome) {
-  const bool failure_status = outcome.status != 0 && service().failover.statuses.Contains(outcome.status);
+void Exchange::OnOutcome(Attempt& attempt, const Outcome& outcome) {
   const ErrorCode code = outcome.error.code;
-  if (failure_status && SpeaksAboutRegion(outcome.status)) ReportSignal(*attempt_, Signal::kFailure);
   if (outcome.error && outcome.error.fault == Fault::kOrigin && code != ErrorCode::kStaleConnection) {
-    ReportSignal(*attempt_, IsConnectError(code) ? Signal::kConnectFail : Signal::kFailure);
+    ReportSignal(attempt, IsConnectError(code) ? Signal::kConnectFail : Signal::kFailure);
   }
   if (outcome.committed) {
     // Too late to hide it: what was cut must look cut. The codec saw the body fail.
@@ -273,23 +315,60 @@ void Exchange::OnOutcome(const Outcome& outcome) {
     end_ = "origin_reset";
     return;
   }
+  if (rival_ && SettleRace(attempt, outcome.status != 0 && !outcome.failure)) return;
   if (outcome.error && RetryInRegion(outcome.error)) return;
   if (!MayTryNext(outcome)) {
-    if (outcome.status != 0) return Commit();
-    return GiveUp(outcome.error);
+    if (outcome.status == 0) return GiveUp(outcome.error);
+    failed_ = outcome.failure;
+    if (failed_ && held_ && Rank(held_->head()) < Rank(attempt_->head())) {
+      Drop(attempt_);
+      attempt_ = std::move(held_);
+    }
+    return Commit();
   }
-  if (failure_status) context_.region_cells(plan_.service, attempt_->step().region).failover_statuses.Add();
   if (outcome.status != 0) {
-    Drop(held_);
-    held_ = std::move(attempt_);
+    context_.region_cells(plan_.service, attempt_->step().region).failover_statuses.Add();
+    Hold(std::move(attempt_));
   } else {
     Drop(attempt_);
   }
   TrySteps(kDeadline);
 }
 
+// Of two attempts side by side one came to an end. True: the other one still has the request.
+bool Exchange::SettleRace(Attempt& attempt, bool good) {
+  const bool is_rival = &attempt == rival_.get();
+  if (good) {
+    if (is_rival) std::swap(attempt_, rival_);
+    if (is_rival) context_.route_cells(route_).hedges_won.Add();
+    AttemptRecord& loser = RecordOf(*rival_);
+    loser.error = "overtaken";
+    loser.time = context_.loop().Now() - rival_->started;
+    // A trial that a whole second attempt could overtake has not proved its region well.
+    if (rival_->step().reason == StepReason::kTrial) ReportSignal(*rival_, Signal::kFailure);
+    Drop(rival_);
+    return false;
+  }
+  std::unique_ptr<Attempt> gone = std::move(is_rival ? rival_ : attempt_);
+  if (!is_rival) attempt_ = std::move(rival_);
+  if (gone->has_head()) {
+    Hold(std::move(gone));
+  } else {
+    Drop(gone);
+  }
+  ArmTryingTimer();
+  return true;
+}
+
+// Keeps the better of two failures, for the case that nothing better comes; of equals the later one.
+void Exchange::Hold(std::unique_ptr<Attempt> attempt) {
+  if (held_ && Rank(held_->head()) < Rank(attempt->head())) return Drop(attempt);
+  Drop(held_);
+  held_ = std::move(attempt);
+}
+
 bool Exchange::MayTryNext(const Outcome& outcome) {
-  stream_context_.body_started = request_body_.consumed() > 0;
+  stream_context_.body_gone = !request_body_.whole();
   stream_context_.steps_left = plan_.size - next_step_;
   Decision decision = Decision::kAccept;
   for (const auto& filter : route().filters) {
@@ -301,7 +380,7 @@ bool Exchange::MayTryNext(const Outcome& outcome) {
     return false;
   }
   const TimePoint now = context_.loop().Now();
-  if (stream_context_.steps_left == 0 || now >= deadline_) return false;
+  if (stream_context_.steps_left == 0 || (deadline_runs_ && now >= deadline_)) return false;
   // A proof that nothing was processed costs the origins nothing; any other replay is paid for.
   if (outcome.error.retry == Retry::kAlways) return true;
   if (context_.budget(plan_.service).TakeReplay(now)) return true;
@@ -317,7 +396,7 @@ bool Exchange::RetryInRegion(const Error& error) {
       same_region_tries_ >= (left_behind ? kGoawayTries : kSameRegionTries)) {
     return false;
   }
-  if (request_body_.consumed() > 0 || (error.retry != Retry::kAlways && !Replayable())) return false;
+  if (!request_body_.whole() || (error.retry != Retry::kAlways && !Replayable())) return false;
   const Step step = attempt_->step();
   const int origin = attempt_->origin();
   if (!stale) {
@@ -328,8 +407,11 @@ bool Exchange::RetryInRegion(const Error& error) {
   ++same_region_tries_;
   Drop(attempt_);
   Error next;
-  if (StartAttempt(step, stale ? -1 : origin, &next)) return true;
-  TrySteps(next);
+  if (StartAttempt(attempt_, step, stale ? -1 : origin, &next)) {
+    ArmAttemptTimer();
+  } else {
+    TrySteps(next);
+  }
   return true;
 }
 
@@ -344,6 +426,7 @@ void Exchange::Drop(std::unique_ptr<Attempt>& attempt) {
 void Exchange::Commit() {
   Move(Event::kAnswered);
   Drop(held_);
+  ForgetBody();
   Attempt& attempt = *attempt_;
   head_time_ = context_.loop().Now() - head_read_;
   ResponseHead& head = attempt.head();
@@ -356,19 +439,24 @@ void Exchange::Commit() {
 }
 
 void Exchange::OnAttemptComplete(Attempt& attempt) {
-  if (service().failover.statuses.Contains(attempt.head().status) && SpeaksAboutRegion(attempt.head().status)) return;
-  ReportSignal(attempt, Signal::kSuccess);
+  if (Judge(attempt.head(), FailureStatuses()) == AnswerKind::kFailure) return;  // said with the head
+  const HeaderBlock& trailers = attempt.body().trailers();
+  const bool unavailable = !trailers.empty() && IsGrpc(attempt.head().headers) && IsGrpcUnavailable(trailers);
+  ReportSignal(attempt, unavailable ? Signal::kFailure : Signal::kSuccess);
 }
 
 // ---- Replying ------------------------------------------------------------------------------------------------------
 
 void Exchange::GiveUp(const Error& error) {
   Drop(attempt_);
+  Drop(rival_);
   // An origin's real status beats our synthetic one.
   if (held_) {
+    failed_ = true;
     attempt_ = std::move(held_);
     return Commit();
   }
+  ForgetBody();
   Move(Event::kGaveUp);
   lost_ = true;
   if (error.code == ErrorCode::kDeadline || error.code == ErrorCode::kResponseTimeout) end_ = "timeout";

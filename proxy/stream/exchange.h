@@ -9,6 +9,9 @@
 //
 // Nothing reached the client before Relaying, so a switch of origin is invisible. Filters say whether to try next; the
 // plan says where; the deadline and the retry budget say whether there is still time and right to.
+//
+// Two attempts run side by side only in a hedge: the rival started because the first one was slow. The first good
+// answer counts; a failure of one leaves the request to the other.
 #pragma once
 
 #include <string>
@@ -19,7 +22,7 @@
 
 namespace meridian {
 
-class Exchange final : public ConnectionExchange, private AttemptSink {
+class Exchange final : public ConnectionExchange, private AttemptSink, private BodyPipe::Observer {
  public:
   Exchange(WorkerContext& context, ClientConnection& connection, ServerStream& stream);
   ~Exchange() override;
@@ -43,18 +46,24 @@ class Exchange final : public ConnectionExchange, private AttemptSink {
   void OnAttemptHead(Attempt& attempt) override;
   void OnAttemptComplete(Attempt& attempt) override;
   void OnAttemptFailed(Attempt& attempt, const Error& error) override;
+  // BodyPipe::Observer
+  void OnBodyDrained() override;
 
   // ---- in the order of life
   void Identify();
   bool Match();
   bool AskFilters();
   void MakePlan();
+  void KeepBody();
+  void ForgetBody();
   void TrySteps(Error error);  // what to say if none is left
-  bool StartAttempt(const Step& step, int skip_origin, Error* error);
-  void OnOutcome(const Outcome& outcome);
+  bool StartAttempt(std::unique_ptr<Attempt>& slot, const Step& step, int skip_origin, Error* error);
+  void OnOutcome(Attempt& attempt, const Outcome& outcome);
+  bool SettleRace(Attempt& attempt, bool good);
   bool MayTryNext(const Outcome& outcome);
   bool RetryInRegion(const Error& error);
   void Drop(std::unique_ptr<Attempt>& attempt);
+  void Hold(std::unique_ptr<Attempt> attempt);
   void Commit();
   void GiveUp(const Error& error);
   void Reply(int status, std::string_view content_type, std::string_view body);
@@ -62,10 +71,18 @@ class Exchange final : public ConnectionExchange, private AttemptSink {
   void Finish();
 
   void OnTimer();
+  void OnTryingTimer();
+  void OnAttemptTimeout(Attempt& attempt);
   void OnUploadTimer();
   void OnRelayTimer();
   void ArmAttemptTimer();
+  void ArmTryingTimer();
+  Duration AttemptTime(TimePoint now);
+  Duration HedgeDelay(const Attempt& attempt, TimePoint now);
+  void StartRival();
+  bool uploading() const { return request_.has_body && !body_sent_; }
   bool Replayable() const;
+  const StatusSet& FailureStatuses() const;
   AttemptRecord& RecordOf(const Attempt& attempt) { return records_[attempt.record]; }
   void ReportSignal(const Attempt& attempt, Signal signal);
   const RouteModel& route() const { return world_->model->routes[route_]; }
@@ -84,8 +101,10 @@ class Exchange final : public ConnectionExchange, private AttemptSink {
   State state_ = State::kReceiving;
   bool routed_ = false;
   bool have_plan_ = false;
-  bool body_sent_ = false;  // the origin has the whole request body, the deadline runs
-  bool lost_ = false;       // our own answer, or cut after commit
+  bool body_sent_ = false;      // the origin has the whole request body, the deadline runs
+  bool deadline_runs_ = false;  // not while the body is on its way for the first time
+  bool failed_ = false;         // the client got an answer that a better region would not have given
+  bool lost_ = false;           // our own answer, or cut after commit
   int local_status_ = 0;
   uint16_t route_ = 0;
   uint8_t next_step_ = 0;
@@ -93,6 +112,8 @@ class Exchange final : public ConnectionExchange, private AttemptSink {
   std::string_view end_ = "complete";
   uint64_t progress_ = 0;    // what moved by the last look at the timer
   TimePoint progress_at_{};  // of an upload
+  TimePoint hedge_at_{};     // when a rival starts; the epoch: none will
+  uint64_t replay_reserved_ = 0;
 
   Arena arena_;
   RequestHead request_;
@@ -100,6 +121,7 @@ class Exchange final : public ConnectionExchange, private AttemptSink {
   StreamContext stream_context_;
   Plan plan_;
   std::unique_ptr<Attempt> attempt_;
+  std::unique_ptr<Attempt> rival_;
   std::unique_ptr<Attempt> held_;  // an answer with a failure status, in case nothing better comes
   static constexpr size_t kMaxRecords = Plan::kMaxSteps + 4;
   AttemptRecord* records_ = nullptr;  // in the arena, kMaxRecords of them

@@ -8,7 +8,10 @@ void Exchange::OnStreamClosed(bool complete) {
   if (!complete && (end_ == "complete" || end_ == "local")) end_ = "client_reset";
   Finish();
   Move(Event::kStreamOver);
+  ForgetBody();
+  request_body_.set_observer(nullptr);
   if (attempt_) attempt_->Cancel();
+  if (rival_) rival_->Cancel();
   if (held_) held_->Cancel();
   connection_.Remove(this);
 }
@@ -26,7 +29,7 @@ void Exchange::CountResult(int status, Duration duration) {
   RouteCells& cells = context_.route_cells(route_);
   cells.responses_by_class[static_cast<size_t>(status / 100 <= 5 ? status / 100 : 0)].Add();
   cells.duration.Add(duration);
-  const bool failed = lost_ || (have_plan_ && service().failover.statuses.Contains(status));
+  const bool failed = lost_ || failed_;
   if (stream_context_.attempts > 1) {
     cells.failovers.Add();
     if (!failed && status != 0) cells.saved.Add();

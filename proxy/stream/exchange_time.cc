@@ -1,4 +1,7 @@
 // The exchange's one timer: what it waits for in each state, and what it does when that does not come.
+#include <algorithm>
+#include <cmath>
+
 #include "stream/exchange.h"
 
 namespace meridian {
@@ -14,23 +17,73 @@ constexpr Duration kUploadLook = 500ms;
 // An attempt that has somewhere else to go gets at most this part of what is left.
 constexpr double kAttemptShare = 0.6;
 
+// A trial of a half-open region has this long before the next region is asked as well.
+constexpr Duration kTrialHedge = 100ms;
+constexpr Duration kMinAutoHedge = 5ms;
+
+Duration Milliseconds(double ms) {
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double, std::milli>(ms));
+}
+
 }  // namespace
 
+// For the attempt that was started just now, or whose upload has just ended.
 void Exchange::ArmAttemptTimer() {
-  const TimeoutModel& timeouts = service().timeouts;
   // While the body is on its way only standing still counts.
-  if (request_.has_body && !body_sent_) {
-    return timer_.Arm(std::min(timeouts.idle, kUploadLook));
-  }
+  if (uploading()) return timer_.Arm(std::min(service().timeouts.idle, kUploadLook));
   const TimePoint now = context_.loop().Now();
-  Duration wait = deadline_ - now;
-  if (stream_context_.steps_left > 0 && Replayable()) {
-    const Duration configured = service().failover.attempt_timeout;
-    const Duration own = configured > Duration::zero() ? configured : context_.latency(route_).AutoTimeout(now);
-    const auto share = std::chrono::duration_cast<Duration>(wait * kAttemptShare);
-    wait = std::min(own, share);
+  attempt_->until = now + AttemptTime(now);
+  const Duration hedge = HedgeDelay(*attempt_, now);
+  hedge_at_ = hedge > Duration::zero() && now + hedge < attempt_->until ? now + hedge : TimePoint{};
+  ArmTryingTimer();
+}
+
+void Exchange::ArmTryingTimer() {
+  TimePoint next = attempt_->until;
+  if (rival_) next = std::min(next, rival_->until);
+  if (hedge_at_ != TimePoint{}) next = std::min(next, hedge_at_);
+  timer_.Arm(next - context_.loop().Now());
+}
+
+// To the response's head, if the attempt starts now.
+Duration Exchange::AttemptTime(TimePoint now) {
+  Duration time = deadline_runs_ ? deadline_ - now : service().timeouts.request;
+  const Duration share = std::chrono::duration_cast<Duration>(time * kAttemptShare);
+  const Duration first_byte = service().timeouts.first_byte;
+  if (first_byte > Duration::zero()) time = std::min(time, first_byte);
+  if (next_step_ == plan_.size || !Replayable()) return time;
+  const Duration configured = service().failover.attempt_timeout;
+  const Duration own = configured > Duration::zero() ? configured : context_.latency(route_).AutoTimeout(now);
+  return std::min({time, own, share});
+}
+
+// After how long without an answer the next region is asked as well; zero: never.
+Duration Exchange::HedgeDelay(const Attempt& attempt, TimePoint now) {
+  if (request_.has_body || next_step_ == plan_.size || !Replayable()) return Duration::zero();
+  if (attempt.step().reason == StepReason::kTrial) {
+    // A trial is the proxy's wish, not the client's: it may cost hardly any time. A region is not in doubt only because
+    // it is far.
+    const double rtt = world_->services[plan_.service].regions[attempt.step().region].rtt_ms;
+    const Duration far = std::isnan(rtt) ? Duration::zero() : Milliseconds(2 * rtt);
+    return std::max({kTrialHedge, far, context_.latency(route_).Quantile(0.99, now)});
   }
-  timer_.Arm(wait);
+  if (route().hedge != kHedgeAuto) return route().hedge;
+  return std::max(kMinAutoHedge, context_.latency(route_).Quantile(0.95, now));
+}
+
+// The same request to the next region, beside the attempt that is slow.
+void Exchange::StartRival() {
+  hedge_at_ = {};
+  const TimePoint now = context_.loop().Now();
+  const bool trial = attempt_->step().reason == StepReason::kTrial;
+  if (!context_.budget(plan_.service).TakeReplay(now) && !trial) return context_.stats().retry_budget_exhausted.Add();
+  context_.route_cells(route_).hedges.Add();
+  Error ignored;
+  while (next_step_ < plan_.size) {
+    if (!StartAttempt(rival_, plan_.steps[next_step_++], -1, &ignored)) continue;
+    rival_->until = now + AttemptTime(now);
+    return;
+  }
 }
 
 void Exchange::OnTimer() {
@@ -40,20 +93,8 @@ void Exchange::OnTimer() {
       Identify();
       Move(Event::kRefused);
       return ReplyWithText(408, nullptr);
-    case State::kTrying: {
-      if (request_.has_body && !body_sent_) return OnUploadTimer();
-      RecordOf(*attempt_).error = Name(ErrorCode::kResponseTimeout);
-      RecordOf(*attempt_).time = context_.loop().Now() - attempt_->started;
-      const bool out_of_time = context_.loop().Now() >= deadline_;
-      Error error = out_of_time ? kDeadline : kResponseTimeout;
-      if (!attempt_->live() && !out_of_time) error.retry = Retry::kAlways;  // it still waited for a connection
-      context_.region_cells(plan_.service, attempt_->step().region)
-          .failures_by_error[static_cast<size_t>(error.code)]
-          .Add();
-      Outcome outcome;
-      outcome.error = error;
-      return OnOutcome(outcome);
-    }
+    case State::kTrying:
+      return OnTryingTimer();
     case State::kRelaying:
     case State::kReplying:
       return OnRelayTimer();
@@ -62,21 +103,42 @@ void Exchange::OnTimer() {
   }
 }
 
+void Exchange::OnTryingTimer() {
+  if (uploading()) return OnUploadTimer();
+  const TimePoint now = context_.loop().Now();
+  if (now >= attempt_->until) return OnAttemptTimeout(*attempt_);
+  if (rival_ && now >= rival_->until) return OnAttemptTimeout(*rival_);
+  if (hedge_at_ != TimePoint{} && now >= hedge_at_) StartRival();
+  ArmTryingTimer();
+}
+
+void Exchange::OnAttemptTimeout(Attempt& attempt) {
+  const TimePoint now = context_.loop().Now();
+  const bool out_of_time = deadline_runs_ && now >= deadline_;
+  Error error = out_of_time ? kDeadline : kResponseTimeout;
+  if (!attempt.live() && !out_of_time) error.retry = Retry::kAlways;  // it still waited for a connection
+  RecordOf(attempt).error = Name(ErrorCode::kResponseTimeout);
+  RecordOf(attempt).time = now - attempt.started;
+  context_.region_cells(plan_.service, attempt.step().region).failures_by_error[static_cast<size_t>(error.code)].Add();
+  Outcome outcome;
+  outcome.error = error;
+  OnOutcome(attempt, outcome);
+}
+
+// The end of the upload is told by OnBodyDrained; this looks whether it moves.
 void Exchange::OnUploadTimer() {
-  if (request_body_.AtEnd()) {
-    // The whole request is out: from now on the origin is the one to hurry.
-    body_sent_ = true;
-    deadline_ = context_.loop().Now() + service().timeouts.request;
-    return ArmAttemptTimer();
-  }
   const TimePoint now = context_.loop().Now();
   if (request_body_.consumed() != progress_) {
     progress_ = request_body_.consumed();
     progress_at_ = now;
   }
-  if (now - progress_at_ < service().timeouts.idle) return ArmAttemptTimer();
+  const bool origin_stalls = request_body_.size() > 0;
+  const bool may_move = origin_stalls && next_step_ < plan_.size && Replayable();
+  const Duration patience = may_move ? std::min(AttemptTime(now), service().timeouts.idle) : service().timeouts.idle;
+  if (now - progress_at_ < patience) return ArmAttemptTimer();
+  if (may_move) return OnAttemptTimeout(*attempt_);
   context_.stats().limit_timeouts.Add();
-  if (request_body_.size() > 0) return GiveUp(kResponseTimeout);  // the origin does not take it
+  if (origin_stalls) return GiveUp(kResponseTimeout);
   Drop(attempt_);
   end_ = "timeout";
   Move(Event::kGaveUp);

@@ -46,6 +46,8 @@ OriginPool::Options PoolOptionsFor(const Model& model, uint16_t service, const O
   options.origin = origin;
   options.limits = s.pool;
   options.connect_timeout = s.timeouts.connect;
+  options.tls_timeout = s.timeouts.tls;
+  options.warm = s.pool.warm;
   options.tls = tls.Of(service, origin.protocol);
   options.server_name = s.tls.server_name.empty() ? origin.host : s.tls.server_name;
   options.counters = counters;
@@ -96,6 +98,26 @@ OriginPool& WorkerContext::Pool(uint16_t service, uint16_t region, uint16_t orig
 }
 
 uint64_t WorkerContext::Random() { return SplitMix64(random_); }
+
+bool WorkerContext::ReserveReplay(uint64_t bytes) {
+  if (bytes > settings_.replay_memory - replay_bytes_) return false;
+  replay_bytes_ += bytes;
+  return true;
+}
+
+void WorkerContext::KeepWarm() {
+  const Model& model = *world_->model;
+  for (uint16_t s = 0; s < model.services.size(); ++s) {
+    if (!model.services[s].pool.warm) continue;
+    for (uint16_t r = 0; r < model.services[s].regions.size(); ++r) {
+      const RegionView& view = world_->services[s].regions[r];
+      if (view.breaker == BreakerState::kOpen) continue;  // probes and trials are enough for a dead region
+      for (uint16_t o = 0; o < view.origins.size(); ++o) {
+        if (view.origins[o].serving != Serving::kDown) Pool(s, r, o).KeepWarm(view.origins[o].endpoints);
+      }
+    }
+  }
+}
 
 void WorkerContext::GrantTrial(uint16_t service, uint16_t region) {
   RegionState& state = region_states_[RegionIndex(service, region)];

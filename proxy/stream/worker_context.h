@@ -89,7 +89,8 @@ struct ClientSettings {
   Duration header_timeout = 10s;
   Duration handshake_timeout = 10s;
   Duration idle_timeout = 60s;
-  size_t max_connections = 25000;  // of this worker
+  size_t max_connections = 25000;             // of this worker
+  uint64_t replay_memory = 64 * 1024 * 1024;  // request bodies that this worker keeps for a replay
   bool access_log = false;
 };
 
@@ -116,6 +117,12 @@ class WorkerContext {
   RouteCells& route_cells(uint16_t route) { return stats_.routes[route]; }
   WorkerStats& stats() { return stats_; }
   uint64_t Random();
+
+  // Room for `bytes` of a request's body that is kept for a replay; false: there is none.
+  bool ReserveReplay(uint64_t bytes);
+  void ReleaseReplay(uint64_t bytes) { replay_bytes_ -= bytes; }
+  // Opens a connection to each region in reserve that has none. Called every second.
+  void KeepWarm();
 
   // One request may try a half-open region; granted by the control thread.
   void GrantTrial(uint16_t service, uint16_t region);
@@ -154,6 +161,7 @@ class WorkerContext {
   OutcomeSink& outcome_sink_;
   AccessLogWriter* log_;
   uint64_t random_;
+  uint64_t replay_bytes_ = 0;  // reserved now
   WorldRef world_;
   std::vector<size_t> region_base_;  // first RegionState of each service
   WorkerStats stats_;

@@ -125,6 +125,16 @@ constexpr Limit kLimits[] = {
     {"timeouts", &WorkerStats::limit_timeouts},
 };
 
+struct Reason {
+  const char* name;
+  Cell WorkerStats::*cell;
+};
+
+constexpr Reason kAbandonReasons[] = {
+    {"length", &WorkerStats::replay_abandoned_length},
+    {"memory", &WorkerStats::replay_abandoned_memory},
+};
+
 void AddWorkerTotals(Page& page, const Workers& workers, uint64_t access_log_write_errors) {
   for (const WorkerCounter& counter : kWorkerCounters) {
     page.AddCounter(counter.name, counter.help,
@@ -139,6 +149,14 @@ void AddWorkerTotals(Page& page, const Workers& workers, uint64_t access_log_wri
   for (const Limit& limit : kLimits) {
     const uint64_t hits = Sum(workers, [&](const WorkerStats& w) -> const Cell& { return w.*limit.cell; });
     Page::AddTo(limits, {{"limit", limit.name}}, static_cast<double>(hits));
+  }
+
+  MetricFamily& abandoned =
+      page.Add("meridian_replay_abandoned_total",
+               "Request bodies that were not kept for a replay: too long, or no memory left.", MetricType::Counter);
+  for (const Reason& reason : kAbandonReasons) {
+    const uint64_t bodies = Sum(workers, [&](const WorkerStats& w) -> const Cell& { return w.*reason.cell; });
+    Page::AddTo(abandoned, {{"reason", reason.name}}, static_cast<double>(bodies));
   }
 
   MetricFamily& dropped =
@@ -165,6 +183,8 @@ constexpr RouteCounter kRouteCounters[] = {
     {"meridian_requests_lost_total", "Requests answered by an error of our own or cut off half way.",
      &RouteCells::lost},
     {"meridian_fail_open_total", "Requests sent although no region was eligible.", &RouteCells::fail_open},
+    {"meridian_hedges_total", "Second attempts started beside a slow one.", &RouteCells::hedges},
+    {"meridian_hedges_won_total", "Second attempts that answered before the slow one.", &RouteCells::hedges_won},
 };
 
 // Index as in RouteCells::responses_by_class.

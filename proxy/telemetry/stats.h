@@ -53,6 +53,8 @@ struct RouteCells {
   Cell saved;                  // …and whose client got an answer that is no failure
   Cell lost;                   // requests answered by our own 5xx or cut after commit
   Cell fail_open;
+  Cell hedges;      // a second attempt started beside a slow one
+  Cell hedges_won;  // …and answered first
   LatencyCells duration;
 };
 
@@ -73,11 +75,13 @@ struct alignas(64) WorkerStats {
   Cell origin_connections_reused;
   Cell access_log_dropped;
   Cell retry_budget_exhausted;
-  Cell replay_refused;      // a failed attempt that could not be replayed (method or body)
-  Cell limit_header_bytes;  // 431
-  Cell limit_resets;        // GOAWAY ENHANCE_YOUR_CALM
-  Cell limit_timeouts;      // header, idle and stall timeouts of clients
-  Cell early_hints;         // 1xx relayed
+  Cell replay_abandoned_length;  // bodies over the replay limit
+  Cell replay_abandoned_memory;  // bodies that found no room to be kept
+  Cell replay_refused;           // a failed attempt that could not be replayed (method or body)
+  Cell limit_header_bytes;       // 431
+  Cell limit_resets;             // GOAWAY ENHANCE_YOUR_CALM
+  Cell limit_timeouts;           // header, idle and stall timeouts of clients
+  Cell early_hints;              // 1xx relayed
   // Indexed by Layout: flat over services, then their regions.
   std::vector<RegionCells> regions;
   std::vector<RouteCells> routes;

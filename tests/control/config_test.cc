@@ -110,6 +110,7 @@ TEST_F(CompleteConfig, SaysTheLimits) {
   EXPECT_EQ(limits.max_streams, 7u);
   EXPECT_EQ(limits.max_header_bytes, 16u * 1024);
   EXPECT_EQ(limits.max_headers, 50u);
+  EXPECT_EQ(limits.replay_memory, 1024u * 1024);
   EXPECT_EQ(limits.header_timeout, 3s);
   EXPECT_EQ(limits.handshake_timeout, 1500ms);
   EXPECT_EQ(limits.idle_timeout, 2min);
@@ -167,20 +168,35 @@ TEST_F(CompleteConfig, SaysHowAServiceIsProbedAndLeft) {
   EXPECT_EQ(shop.failover.attempts, 8);
   EXPECT_EQ(shop.failover.attempt_timeout, 250ms);
   EXPECT_EQ(shop.failover.ramp, 90s);
+  EXPECT_EQ(shop.failover.replay_limit, 1024u);
 }
 
 TEST_F(CompleteConfig, SaysAServicesTimeoutsPoolAndTls) {
   const ServiceModel& shop = model().services.at(0);
   EXPECT_EQ(shop.timeouts.connect, 20ms);
+  EXPECT_EQ(shop.timeouts.tls, 30ms);
+  EXPECT_EQ(shop.timeouts.first_byte, 4s);
   EXPECT_EQ(shop.timeouts.request, 1h);
   EXPECT_EQ(shop.timeouts.idle, 5min);
   EXPECT_EQ(shop.pool.max_connections, 9u);
   EXPECT_EQ(shop.pool.max_streams, 8u);
   EXPECT_EQ(shop.pool.max_pending, 0u);
   EXPECT_EQ(shop.pool.idle_timeout, 1s);
+  EXPECT_FALSE(shop.pool.warm);
   EXPECT_EQ(shop.tls.ca_file, kFixtures + "/edge.pem");
   EXPECT_EQ(shop.tls.server_name, "shop.internal");
   EXPECT_FALSE(shop.tls.verify);
+}
+
+TEST_F(CompleteConfig, SaysWhatARouteMayRepeat) {
+  const RouteModel& api = model().routes.at(0);
+  EXPECT_EQ(api.failure_statuses, StatusSet().Add(404).Add(503));
+  EXPECT_TRUE(api.replay_unsafe);
+  EXPECT_EQ(api.hedge, 20ms);
+  const RouteModel& root = model().routes.at(1);
+  EXPECT_FALSE(root.failure_statuses) << "the service's own";
+  EXPECT_FALSE(root.replay_unsafe);
+  EXPECT_EQ(root.hedge, kHedgeOff);
 }
 
 TEST_F(CompleteConfig, KeepsDefaultsForWhatAServiceLeavesOut) {

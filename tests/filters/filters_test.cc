@@ -16,33 +16,36 @@ struct Case {
   Outcome outcome;
   Method method = Method::kGet;
   bool key = false;
-  bool body_started = false;
+  bool body_gone = false;
   Decision expected = Decision::kAccept;
 };
 
-Outcome Status(int status) { return {.status = status, .error = {}, .committed = false}; }
+// The exchange says which answers are failures (policy/answer.h); the filter says what may be done about it.
+Outcome Good(int status) { return {.status = status, .failure = false, .error = {}, .committed = false}; }
+Outcome Failing(int status) { return {.status = status, .failure = true, .error = {}, .committed = false}; }
 Outcome Failed(Retry retry, bool committed = false) {
-  return {.status = 0, .error = {ErrorCode::kReset, Fault::kOrigin, retry, ""}, .committed = committed};
+  return {
+      .status = 0, .failure = false, .error = {ErrorCode::kReset, Fault::kOrigin, retry, ""}, .committed = committed};
 }
 
 TEST(OriginFailover, FollowsTheRulesOfReplay) {
-  const OriginFailover filter(StatusSet().Add(500).Add(502, 504));
+  const OriginFailover filter(false);
   using enum Method;
   constexpr auto kNext = Decision::kTryNext;
   constexpr auto kStay = Decision::kAccept;
   const Case cases[] = {
-      {"a good answer is taken", Status(200), kGet, false, false, kStay},
-      {"an error of the client is an answer", Status(404), kGet, false, false, kStay},
-      {"a status outside the set is an answer", Status(501), kGet, false, false, kStay},
-      {"GET leaves a 503", Status(503), kGet, false, false, kNext},
-      {"the edges of a range belong to it", Status(504), kHead, false, false, kNext},
-      {"PUT and DELETE are idempotent", Status(502), kPut, false, false, kNext},
-      {"PUT and DELETE are idempotent", Status(502), kDelete, false, false, kNext},
-      {"POST was processed: never twice", Status(503), kPost, false, false, kStay},
-      {"PATCH was processed: never twice", Status(503), kPatch, false, false, kStay},
-      {"an unknown method may do anything", Status(503), kOther, false, false, kStay},
-      {"POST with an Idempotency-Key may go on", Status(503), kPost, true, false, kNext},
-      {"a body that was given away is gone", Status(503), kPut, false, true, kStay},
+      {"a good answer is taken", Good(200), kGet, false, false, kStay},
+      {"an error of the client is an answer", Good(404), kGet, false, false, kStay},
+      {"a status outside the set is an answer", Good(501), kGet, false, false, kStay},
+      {"GET leaves a 503", Failing(503), kGet, false, false, kNext},
+      {"and so does HEAD", Failing(504), kHead, false, false, kNext},
+      {"PUT and DELETE are idempotent", Failing(502), kPut, false, false, kNext},
+      {"PUT and DELETE are idempotent", Failing(502), kDelete, false, false, kNext},
+      {"POST was processed: never twice", Failing(503), kPost, false, false, kStay},
+      {"PATCH was processed: never twice", Failing(503), kPatch, false, false, kStay},
+      {"an unknown method may do anything", Failing(503), kOther, false, false, kStay},
+      {"POST with an Idempotency-Key may go on", Failing(503), kPost, true, false, kNext},
+      {"a body that was given away is gone", Failing(503), kPut, false, true, kStay},
       {"a refused connection saw nothing of any method", Failed(Retry::kAlways), kPost, false, false, kNext},
       {"but the body must still be whole", Failed(Retry::kAlways), kPost, false, true, kStay},
       {"a GET without an answer goes on", Failed(Retry::kIfIdempotent), kGet, false, false, kNext},
@@ -56,9 +59,20 @@ TEST(OriginFailover, FollowsTheRulesOfReplay) {
     StreamContext context;
     context.method = c.method;
     context.has_idempotency_key = c.key;
-    context.body_started = c.body_started;
+    context.body_gone = c.body_gone;
     EXPECT_EQ(filter.OnOutcome(c.outcome, context), c.expected) << c.story;
   }
+}
+
+TEST(OriginFailover, ARouteMayDeclareItsPostsSafeToRepeat) {
+  const OriginFailover filter(true);
+  StreamContext context;
+  context.method = Method::kPost;
+  EXPECT_EQ(filter.OnOutcome(Failing(503), context), Decision::kTryNext);
+  EXPECT_EQ(filter.OnOutcome(Failed(Retry::kIfIdempotent), context), Decision::kTryNext);
+  EXPECT_EQ(filter.OnOutcome(Failed(Retry::kAlways, true), context), Decision::kAccept) << "a part was delivered";
+  context.body_gone = true;
+  EXPECT_EQ(filter.OnOutcome(Failing(503), context), Decision::kAccept) << "the body can't be given again";
 }
 
 // ---- forwarding_headers --------------------------------------------------------------------------------------------

@@ -54,6 +54,73 @@ TEST(BodyPipeTest, AFailedBodyStillHandsOutWhatCame) {
   EXPECT_FALSE(pipe.AtEnd());
 }
 
+// ---- keeping -------------------------------------------------------------------------------------------------------
+
+TEST(BodyPipeTest, WhatWasKeptCanBeReadAgainAndTheWriterHearsOfEachByteOnce) {
+  BodyPipe pipe;
+  Ear ear;
+  pipe.set_writer(&ear);
+  pipe.Keep(100);
+  pipe.Write(nullptr, Bytes("hello "));
+  EXPECT_EQ(TakeAll(pipe), "hello ");
+  EXPECT_EQ(ear.consumed, 6u);
+  EXPECT_TRUE(pipe.whole());
+  pipe.Rewind();
+  pipe.Write(nullptr, Bytes("world"));
+  pipe.Finish();
+  EXPECT_FALSE(pipe.AtEnd());
+  EXPECT_EQ(pipe.unreported(), 5u) << "what the peer's window still lacks";
+  EXPECT_EQ(TakeAll(pipe), "hello world");
+  EXPECT_EQ(ear.consumed, 11u);
+  pipe.Rewind();
+  EXPECT_EQ(TakeAll(pipe), "hello world") << "as often as it takes";
+  EXPECT_EQ(ear.consumed, 11u);
+}
+
+TEST(BodyPipeTest, OverTheLimitNothingIsKeptAndTheBodyGoesOn) {
+  BodyPipe pipe;
+  pipe.Keep(8);
+  pipe.Write(nullptr, Bytes("12345678"));
+  EXPECT_EQ(TakeAll(pipe), "12345678");
+  EXPECT_TRUE(pipe.whole());
+  pipe.Write(nullptr, Bytes("9"));
+  EXPECT_EQ(TakeAll(pipe), "9");
+  EXPECT_FALSE(pipe.whole());
+  EXPECT_TRUE(pipe.overflowed());
+}
+
+TEST(BodyPipeTest, LargePiecesAreKeptByReferenceAndStayWhatTheyWere) {
+  BodyPipe pipe;
+  pipe.Keep(1 << 20);
+  std::string all;
+  for (int i = 0; i < 20; ++i) {
+    Block* block = BlockPool::Local().ReadBlock(16 * 1024);
+    const std::string piece(16 * 1024 - static_cast<size_t>(i) * 700, static_cast<char>('a' + i));
+    std::memcpy(block->data() + block->used, piece.data(), piece.size());
+    const std::span<const uint8_t> bytes(block->data() + block->used, piece.size());
+    block->used += static_cast<uint32_t>(piece.size());
+    pipe.Write(block, bytes);
+    all += piece;
+    if (i % 3 == 0) TakeAll(pipe);
+  }
+  pipe.Rewind();
+  EXPECT_TRUE(TakeAll(pipe) == all);
+}
+
+TEST(BodyPipeTest, TheEndIsToldWhenTheLastByteWasTaken) {
+  struct Watcher final : BodyPipe::Observer {
+    void OnBodyDrained() override { ++drained; }
+    int drained = 0;
+  } watcher;
+  BodyPipe pipe;
+  pipe.set_observer(&watcher);
+  pipe.Write(nullptr, Bytes("abc"));
+  TakeAll(pipe);
+  EXPECT_EQ(watcher.drained, 0) << "more may come";
+  pipe.Finish();
+  EXPECT_EQ(watcher.drained, 1);
+}
+
 // ---- framing -------------------------------------------------------------------------------------------------------
 
 std::string Written(BodyPipe& pipe, H1Framing framing, bool* ended, size_t used_before = 0) {

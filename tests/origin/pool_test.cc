@@ -327,5 +327,32 @@ TEST_F(PoolTest, DestroyingThePoolClosesEverything) {
   EXPECT_TRUE(RunUntil(loop_, [&] { return origin_.closed(0); }));
 }
 
+// ---- in reserve ----------------------------------------------------------------------------------------------------
+
+TEST_F(PoolTest, AWarmPoolHasAConnectionBeforeTheFirstRequestAndKeepsIt) {
+  Make();
+  pool_->KeepWarm(at(origin_));
+  pool_->KeepWarm(at(origin_));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origin_.connections() == 1; }));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return pool_->connections() == 1; }));
+  Settle(loop_);
+  Asker asker;
+  ASSERT_TRUE(asker.Ask(*pool_, at(origin_)));
+  EXPECT_TRUE(asker.reused) << "the request did not wait for a connection";
+  Serve(0);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return asker.done(); }));
+  EXPECT_EQ(origin_.connections(), 1u);
+}
+
+TEST_F(PoolTest, KeepingAPoolWarmWithNobodyThereDisturbsNothing) {
+  Make();
+  origin_.Close();
+  for (int i = 0; i < 3; ++i) {
+    pool_->KeepWarm(at(origin_));
+    Settle(loop_);
+  }
+  EXPECT_EQ(pool_->connections(), 0u);
+}
+
 }  // namespace
 }  // namespace meridian

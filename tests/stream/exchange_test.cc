@@ -61,10 +61,14 @@ class ExchangeTest : public ::testing::Test, private ConnectionHost, private Out
     if (!model_) MakeModel();
     return model_->services[0];
   }
+  RouteModel& route() {
+    service();
+    return model_->routes[0];
+  }
   void Start() {
     service();
     FilterOptions options;
-    options.failover_statuses = service().failover.statuses;
+    options.replay_unsafe = model_->routes[0].replay_unsafe;
     model_->routes[0].filters = MakeFilters(options);
     auto snapshot = std::make_shared<Snapshot>();
     snapshot->model = model_;
@@ -74,6 +78,8 @@ class ExchangeTest : public ::testing::Test, private ConnectionHost, private Out
     ServiceView view;
     for (uint16_t r = 0; r < service().regions.size(); ++r) {
       RegionView region;
+      if (r == 0) region.breaker = first_region_;
+      if (r == 0 && first_region_ == BreakerState::kHalfOpen) region.share = 0;
       for (size_t o = 0; o < service().regions[r].origins.size(); ++o) {
         region.origins.push_back({.serving = Serving::kUnknown, .endpoints = endpoints_[r][o]});
       }
@@ -85,10 +91,9 @@ class ExchangeTest : public ::testing::Test, private ConnectionHost, private Out
     tls_ = OriginTlsContexts::Make(*model_, &problem);
     log_ = AccessLogWriter::Open(log_path_, &problem);
     ASSERT_TRUE(tls_ && log_) << problem;
-    ClientSettings settings;
-    settings.access_log = true;
+    settings_.access_log = true;
     OutcomeSink& outcomes = *this;
-    context_ = std::make_unique<WorkerContext>(loop_, snapshot, *tls_, settings, outcomes, log_.get(), 1);
+    context_ = std::make_unique<WorkerContext>(loop_, snapshot, *tls_, settings_, outcomes, log_.get(), 1);
     Connect();
   }
   void Connect() {
@@ -168,6 +173,8 @@ class ExchangeTest : public ::testing::Test, private ConnectionHost, private Out
   RouteCells& route_cells() { return context_->route_cells(0); }
 
   Loop loop_{true};
+  ClientSettings settings_;
+  BreakerState first_region_ = BreakerState::kClosed;
   std::vector<std::unique_ptr<TestOrigin>> origins_;
   std::vector<std::vector<std::vector<Endpoint>>> endpoints_;  // region, origin
   std::unique_ptr<WorkerContext> context_;
@@ -414,7 +421,56 @@ TEST_F(ExchangeTest, AGetOnAKeptConnectionThatDiesTriesTheSameRegionAgain) {
   EXPECT_EQ(Signals(0, Signal::kFailure) + Signals(0, Signal::kConnectFail), 0u) << "it says nothing about the region";
 }
 
-TEST_F(ExchangeTest, ABodyThatWasGivenAwayIsNeverSentAgain) {
+// The race of every keep-alive client: the origin closes an idle connection while the next request is on its way to it.
+// Its FIN does not acknowledge the request, so nobody can have run it, whatever the method.
+TEST_F(ExchangeTest, APostThatMetAClosedConnectionIsProvenUnseenAndSentAgain) {
+  Start();
+  Send(kGet);
+  Answer(0, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  received_.clear();
+  Send("POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 5\r\n\r\norder");
+  // After the request was read and before it is written.
+  loop_.Post([this] { origins_[0]->CloseConnection(0); });
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[0]->connections() == 2; }));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[0]->received(1).ends_with("\r\n\r\norder"); }));
+  origins_[0]->Answer(1, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+  EXPECT_EQ(Signals(0, Signal::kFailure) + Signals(0, Signal::kConnectFail), 0u) << "it says nothing about the region";
+}
+
+TEST_F(ExchangeTest, ABodyIsKeptAndSentAgainToTheNextRegion) {
+  Start();
+  Send("PUT / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 10\r\n\r\nabc");
+  const size_t c = Arrives(0);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[0]->received(c).ends_with("\r\n\r\nabc"); }));
+  origins_[0]->CloseConnection(c);
+  const size_t second = Arrives(1);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[1]->received(second).ends_with("\r\n\r\nabc"); }));
+  Send("defghij");
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[1]->received(second).ends_with("\r\n\r\nabcdefghij"); }));
+  origins_[1]->Answer(second, k503);
+  const size_t third = Arrives(2);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[2]->received(third).ends_with("\r\n\r\nabcdefghij"); }));
+  origins_[2]->Answer(third, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+}
+
+TEST_F(ExchangeTest, AChunkedBodyIsKeptWithItsTrailers) {
+  Start();
+  Send("PUT / HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 3\r\n\r\n");
+  const size_t c = Arrives(0);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return Has(origins_[0]->received(c), "x-sum: 3\r\n\r\n"); }));
+  origins_[0]->Answer(c, k503);
+  const size_t second = Arrives(1);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return Has(origins_[1]->received(second), "3\r\nabc\r\n0\r\nx-sum: 3\r\n\r\n"); }));
+  origins_[1]->Answer(second, kOk);
+  EXPECT_TRUE(ClientGets("\r\n\r\nok"));
+}
+
+TEST_F(ExchangeTest, ABodyOverTheLimitIsStreamedAndNeverSentAgain) {
+  service().failover.replay_limit = 5;
   Start();
   Send("PUT / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 10\r\n\r\nabc");
   const size_t c = Arrives(0);
@@ -423,6 +479,178 @@ TEST_F(ExchangeTest, ABodyThatWasGivenAwayIsNeverSentAgain) {
   ASSERT_TRUE(ClientGets("502 Bad Gateway"));
   Settle(loop_);
   EXPECT_EQ(origins_[1]->total_requests(), 0u);
+  EXPECT_EQ(context_->stats().replay_abandoned_length.Get(), 1u);
+}
+
+TEST_F(ExchangeTest, ABodyThatTurnsOutLongerThanTheLimitGoesOnAndIsNotSentAgain) {
+  service().failover.replay_limit = 5;
+  Start();
+  Send("PUT / HTTP/1.1\r\nHost: shop.example\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+  const size_t c = Arrives(0);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[0]->received(c).ends_with("abc\r\n"); }));
+  Send("3\r\ndef\r\n0\r\n\r\n");
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[0]->received(c).ends_with("def\r\n0\r\n\r\n"); }));
+  origins_[0]->Answer(c, k503);
+  ASSERT_TRUE(ClientGets("\r\n\r\nbusy")) << "an origin's real answer, since nothing better can come";
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+  EXPECT_EQ(context_->stats().replay_abandoned_length.Get(), 1u);
+}
+
+TEST_F(ExchangeTest, WithoutRoomBodiesAreStreamedOnly) {
+  settings_.replay_memory = 12;
+  Start();
+  Send("PUT /1 HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 10\r\n\r\nabcdefghij");
+  const size_t c = Arrives(0);
+  EXPECT_FALSE(context_->ReserveReplay(10)) << "the one under way has ten bytes of it";
+  origins_[0]->Answer(c, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  received_.clear();
+  ASSERT_TRUE(context_->ReserveReplay(10)) << "an answered request gives back what it had";
+  Send("PUT /2 HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 3\r\n\r\nabc");
+  Answer(0, k503);
+  ASSERT_TRUE(ClientGets("\r\n\r\nbusy"));
+  EXPECT_EQ(context_->stats().replay_abandoned_memory.Get(), 1u);
+}
+
+TEST_F(ExchangeTest, APostWithAKeyOrOnAnUnsafeRouteIsSentAgainWithItsBody) {
+  Start();
+  Send("POST / HTTP/1.1\r\nHost: shop.example\r\nIdempotency-Key: k1\r\nContent-Length: 3\r\n\r\nabc");
+  Answer(0, k503);
+  const size_t second = Arrives(1);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[1]->received(second).ends_with("\r\n\r\nabc"); }));
+  EXPECT_TRUE(Has(origins_[1]->received(second), "idempotency-key: k1")) << "the origin must be able to tell";
+  origins_[1]->Answer(second, kOk);
+  EXPECT_TRUE(ClientGets("\r\n\r\nok"));
+}
+
+TEST_F(ExchangeTest, OnAnUnsafeRouteAnyPostIsSentAgain) {
+  route().replay_unsafe = true;
+  Start();
+  Send("POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 3\r\n\r\nabc");
+  origins_[0]->CloseConnection(Arrives(0));
+  const size_t second = Arrives(1);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[1]->received(second).ends_with("\r\n\r\nabc"); }));
+  origins_[1]->Answer(second, kOk);
+  EXPECT_TRUE(ClientGets("\r\n\r\nok"));
+}
+
+TEST_F(ExchangeTest, AHangingOriginThatHasTheWholeBodyIsLeftAfterTheAttemptTimeout) {
+  service().failover.attempt_timeout = 500ms;
+  Start();
+  Send("PUT / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 3\r\n\r\nabc");
+  Arrives(0);
+  Pass(480ms);
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+  Pass(60ms);
+  Answer(1, kOk);
+  EXPECT_TRUE(ClientGets("\r\n\r\nok"));
+}
+
+// ---- what the route and the origin say -----------------------------------------------------------------------------
+
+TEST_F(ExchangeTest, ARoutesOwnStatusesReplaceThoseOfTheService) {
+  route().failure_statuses = StatusSet().Add(404);
+  Start();
+  Send(kGet);
+  Answer(0, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone");
+  Answer(1, k503);
+  ASSERT_TRUE(ClientGets("\r\n\r\nbusy")) << "503 is an answer on this route";
+  EXPECT_EQ(Signals(0, Signal::kFailure), 0u) << "a missing object says nothing about the region";
+}
+
+TEST_F(ExchangeTest, AnOriginThatAsksToWaitIsNotAskedAgain) {
+  Start();
+  Send(kGet);
+  Answer(0, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n");
+  Answer(1, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  EXPECT_EQ(Signals(0, Signal::kFailure), 0u) << "the limit may be this client's alone";
+}
+
+TEST_F(ExchangeTest, TheBestAnswerSeenIsPassedOnWhenAllFail) {
+  route().failure_statuses = StatusSet().Add(404).Add(503);
+  Start();
+  Send(kGet);
+  Answer(0, "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone");
+  Answer(1, k503);
+  Answer(2, k503);
+  ASSERT_TRUE(ClientGets("404 Not Found"));
+  EXPECT_TRUE(Has(received(), "\r\n\r\nnone"));
+}
+
+// ---- hedging -------------------------------------------------------------------------------------------------------
+
+TEST_F(ExchangeTest, ASlowRequestIsSentToTheNextRegionAsWellAndTheFirstGoodAnswerCounts) {
+  route().hedge = 50ms;
+  Start();
+  Send(kGet);
+  Arrives(0);
+  Pass(40ms);
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+  Pass(40ms);
+  Answer(1, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  EXPECT_TRUE(RunUntil(loop_, [&] { return origins_[0]->closed(0); })) << "the slow one was let go";
+  EXPECT_EQ(Signals(0, Signal::kFailure), 0u) << "slow is not broken";
+  EXPECT_EQ(route_cells().hedges.Get(), 1u);
+  EXPECT_EQ(route_cells().hedges_won.Get(), 1u);
+  EXPECT_TRUE(Has(Log(), "overtaken"));
+}
+
+TEST_F(ExchangeTest, AFailureOfOneOfTwoLeavesTheRequestToTheOther) {
+  route().hedge = 50ms;
+  Start();
+  Send(kGet);
+  const size_t first = Arrives(0);
+  Pass(80ms);
+  Answer(1, k503);
+  Settle(loop_);
+  EXPECT_EQ(received(), "") << "the first one may still answer";
+  origins_[0]->Answer(first, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  EXPECT_EQ(route_cells().hedges_won.Get(), 0u);
+  EXPECT_EQ(origins_[2]->total_requests(), 0u);
+}
+
+TEST_F(ExchangeTest, WhenBothOfAHedgeFailTheThirdRegionIsAsked) {
+  route().hedge = 50ms;
+  Start();
+  Send(kGet);
+  const size_t first = Arrives(0);
+  Pass(80ms);
+  origins_[0]->ResetConnection(first);
+  Settle(loop_);
+  Answer(1, k503);
+  Answer(2, kOk);
+  EXPECT_TRUE(ClientGets("\r\n\r\nok"));
+}
+
+TEST_F(ExchangeTest, RequestsWithABodyOrWithEffectsAreNotHedged) {
+  route().hedge = 50ms;
+  Start();
+  Send("PUT / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 3\r\n\r\nabc");
+  const size_t c = Arrives(0);
+  Pass(200ms);
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+  origins_[0]->Answer(c, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  Send("POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 0\r\n\r\n");
+  Arrives(0);
+  Pass(200ms);
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+}
+
+// A trial is the proxy's wish, not the client's: in a hang it must cost the client next to nothing.
+TEST_F(ExchangeTest, ATrialOfAHangingRegionCostsItsClientAnInstantAndTheRegionItsTrial) {
+  first_region_ = BreakerState::kHalfOpen;
+  Start();
+  context_->GrantTrial(0, 0);
+  Send(kGet);
+  Arrives(0);
+  Pass(140ms);
+  Answer(1, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  EXPECT_EQ(Signals(0, Signal::kFailure), 1u) << "a trial that was overtaken has not proved anything good";
 }
 
 TEST_F(ExchangeTest, ABodyThatHasNotBegunMovesOnWholeToTheNextRegion) {

@@ -114,6 +114,8 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.origin_connections_reused, "meridian_origin_connections_reused_total 1"},
       {&w.access_log_dropped, "meridian_access_log_dropped_total{reason=\"queue\"} 1"},
       {&w.retry_budget_exhausted, "meridian_retry_budget_exhausted_total 1"},
+      {&w.replay_abandoned_length, "meridian_replay_abandoned_total{reason=\"length\"} 1"},
+      {&w.replay_abandoned_memory, "meridian_replay_abandoned_total{reason=\"memory\"} 1"},
       {&w.replay_refused, "meridian_replay_refused_total 1"},
       {&w.limit_header_bytes, "meridian_limit_total{limit=\"header_bytes\"} 1"},
       {&w.limit_resets, "meridian_limit_total{limit=\"resets\"} 1"},
@@ -121,7 +123,7 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.early_hints, "meridian_early_hints_total 1"},
   };
   constexpr size_t kVectors = sizeof(w.regions) + sizeof(w.routes);
-  constexpr size_t kCells = 19;
+  constexpr size_t kCells = 21;
   static_assert(sizeof(WorkerStats) == (kCells * sizeof(Cell) + kVectors + 63) / 64 * 64, "a new cell? export it");
   static_assert(offsetof(WorkerStats, regions) == kCells * sizeof(Cell), "a new cell? export it");
   ASSERT_EQ(cells.size(), kCells);
@@ -136,6 +138,8 @@ TEST_F(Scrape, ShowsEveryCellOfARoute) {
       {&r.saved, "meridian_requests_saved_total{route=\"api\"} 1"},
       {&r.lost, "meridian_requests_lost_total{route=\"api\"} 1"},
       {&r.fail_open, "meridian_fail_open_total{route=\"api\"} 1"},
+      {&r.hedges, "meridian_hedges_total{route=\"api\"} 1"},
+      {&r.hedges_won, "meridian_hedges_won_total{route=\"api\"} 1"},
       {&r.duration.sum_us, "meridian_request_duration_seconds_sum{route=\"api\"} 1e-06"},
   };
   const char* classes[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
