@@ -1,6 +1,7 @@
 #include "filters/registry.h"
 
 #include "filters/forwarding_headers.h"
+#include "filters/grpc_timeout.h"
 #include "filters/origin_failover.h"
 
 namespace meridian {
@@ -8,6 +9,7 @@ namespace meridian {
 std::vector<std::shared_ptr<const Filter>> MakeFilters(const FilterOptions& options) {
   return {
       std::make_shared<ForwardingHeaders>(),
+      std::make_shared<GrpcTimeout>(),
       std::make_shared<OriginFailover>(options.replay_unsafe),
   };
 }

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "filters/forwarding_headers.h"
+#include "filters/grpc_timeout.h"
 #include "filters/origin_failover.h"
 #include "filters/registry.h"
 
@@ -148,11 +149,40 @@ TEST_F(ForwardingTest, TheClientGetsTheRequestIdBack) {
   EXPECT_EQ(All(response_.headers, "x-request-id"), "[r-1]");
 }
 
+// ---- grpc_timeout ---------------------------------------------------------------------------------------------------
+
+TEST(GrpcTimeoutTest, ReadsWhatTheProtocolAllowsAndNothingElse) {
+  EXPECT_EQ(GrpcTimeout::Parse("250m"), 250ms);
+  EXPECT_EQ(GrpcTimeout::Parse("3S"), 3s);
+  EXPECT_EQ(GrpcTimeout::Parse("1M"), 1min);
+  EXPECT_EQ(GrpcTimeout::Parse("99999999u"), 99999999us);
+  EXPECT_EQ(GrpcTimeout::Parse("99999999H"), 24h) << "never an overflow";
+  EXPECT_EQ(GrpcTimeout::Parse("0n"), 0ns);
+  for (const char* bad : {"", "S", "1", "1s", "-1S", "+1S", "1 S", " 1S", "123456789S", "1.5S", "0x1S"}) {
+    EXPECT_EQ(GrpcTimeout::Parse(bad), std::nullopt) << bad;
+  }
+}
+
+TEST_F(ForwardingTest, AGrpcCallersDeadlineBecomesAWishAndTravelsOn) {
+  request_.headers.Add("content-type", "application/grpc+proto");
+  request_.headers.Add("grpc-timeout", "2S");
+  EXPECT_FALSE(GrpcTimeout().OnRequest(request_, context_));
+  EXPECT_EQ(context_.wish.deadline, 2s);
+  EXPECT_EQ(All(request_.headers, "grpc-timeout"), "[2S]");
+}
+
+TEST_F(ForwardingTest, OthersMayNotShortenTheirTimeLikeThat) {
+  request_.headers.Add("grpc-timeout", "2S");
+  GrpcTimeout().OnRequest(request_, context_);
+  EXPECT_FALSE(context_.wish.deadline);
+}
+
 TEST(Registry, ListsTheFiltersInTheirOrder) {
   const auto filters = MakeFilters({});
-  ASSERT_EQ(filters.size(), 2u);
+  ASSERT_EQ(filters.size(), 3u);
   EXPECT_EQ(filters[0]->name(), "forwarding_headers");
-  EXPECT_EQ(filters[1]->name(), "origin_failover");
+  EXPECT_EQ(filters[1]->name(), "grpc_timeout");
+  EXPECT_EQ(filters[2]->name(), "origin_failover");
 }
 
 }  // namespace
