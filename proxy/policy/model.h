@@ -80,6 +80,8 @@ struct FailoverModel {
   Duration attempt_timeout = 0s;
   Duration ramp = 60s;                 // from half-open back to the full share
   uint64_t replay_limit = 256 * 1024;  // bytes of a request's body that are kept for a replay; 0: none
+  // The longest that leaving a failing region may take, failover_objective.h. Zero: nothing is promised.
+  Duration objective = 0s;
 };
 
 struct TimeoutModel {
