@@ -68,6 +68,7 @@ ConfigResult ParseConfig(std::string_view text, const std::string& file, const s
     Decoder decoder{problems, base_dir};
     DecodeSection(*root, {}, "the configuration", TopFields(), decoder, draft);
     CheckAdminIsApart(draft, problems);
+    if (problems.size() == 0) CheckObjectives(*root, draft, problems);
   }
   ConfigResult result;
   result.problems = problems.Take();

@@ -19,11 +19,23 @@ struct ConfigDraft {
   Config config;
   Model model;
   std::vector<ListenAddress> listen;  // of the listeners
+  Duration objective{};               // of services that have none of their own; zero: none
 };
 
 Fields<ConfigDraft> ProcessFields();  // workers, edge, listeners, admin, access_log, limits
-Fields<ConfigDraft> ServiceFields();  // regions, services
+Fields<ConfigDraft> ServiceFields();  // regions, failover_objective, services
 Fields<ConfigDraft> RouteFields();    // routes; read after the services
+
+// Gives services without an objective the common one, and compares what each service can promise with it. REQUIRES:
+// `root` was read into `draft` without problems.
+void CheckObjectives(const YamlNode& root, ConfigDraft& draft, ProblemList& problems);
+
+template <class T, class Member>
+Field<T> ObjectiveField(std::string key, Member member) {
+  Field<T> field = DurationField<T>(std::move(key), member, 100ms, 1h);
+  field.standard = "";
+  return field;
+}
 
 // [latitude, longitude], range-checked.
 void DecodeLocation(const Entry& entry, Decoder& d, std::optional<Location>& out);

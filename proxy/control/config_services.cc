@@ -140,6 +140,7 @@ const Fields<FailoverModel>& FailoverFields() {
         std::move(attempt_timeout),
         DurationField<F>("ramp", &F::ramp, 0s, 1h),
         SizeField<F>("replay_limit", &F::replay_limit, 0, 64 * 1024 * 1024),
+        ObjectiveField<F>("objective", &F::objective),
     };
   }();
   return fields;
@@ -253,6 +254,7 @@ Field<ConfigDraft> NamedField(std::string key, void (*decode)(const Entry&, Deco
 
 Fields<ConfigDraft> ServiceFields() {
   return {NamedField("regions", DecodeRegions, RegionFields()),
+          ObjectiveField<ConfigDraft>("failover_objective", &ConfigDraft::objective),
           NamedField("services", DecodeServices, OneServiceFields())};
 }
 

@@ -3,9 +3,11 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "control/config.h"
+#include "policy/failover_objective.h"
 #include "server/demo.h"
 #include "server/server.h"
 #include "telemetry/version.h"
@@ -22,12 +24,35 @@ void PrintProblems(const std::vector<ConfigProblem>& problems) {
   std::cerr << problems.size() << (problems.size() == 1 ? " error\n" : " errors\n");
 }
 
+// "  shop leaves a failing region within 3.6 s: refused 1.75 s, black_hole 3.6 s, ...; objective 6 s"
+void PrintPromises(const Model& model) {
+  for (const ServiceModel& service : model.services) {
+    const std::vector<WorstCase> cases = WorstCases(service);
+    const WorstCase* longest = Longest(cases);
+    std::cout << "  " << service.name;
+    if (longest == nullptr) {
+      std::cout << " has one region and nowhere to go\n";
+      continue;
+    }
+    std::cout << " leaves a failing region within " << SecondsText(longest->promised().time);
+    const char* before = ": ";
+    for (const WorstCase& worst : cases) {
+      std::cout << std::exchange(before, ", ") << Name(worst.kind) << " " << SecondsText(worst.promised().time);
+    }
+    const Duration objective = service.failover.objective;
+    std::cout << (objective > Duration::zero() ? "; objective " + SecondsText(objective) : "; no objective") << "\n";
+  }
+}
+
 int Validate(const std::vector<std::string>& files, bool json) {
   std::vector<ConfigProblem> all;
   for (const std::string& file : files) {
     const ConfigResult result = LoadConfig(file);
     all.insert(all.end(), result.problems.begin(), result.problems.end());
-    if (!json && result.config) std::cout << file << ": ok\n";
+    if (!json && result.config) {
+      std::cout << file << ": ok\n";
+      PrintPromises(*result.config->model);
+    }
   }
   if (json) {
     std::cout << ProblemsToJson(all) << "\n";

@@ -169,6 +169,7 @@ TEST_F(CompleteConfig, SaysHowAServiceIsProbedAndLeft) {
   EXPECT_EQ(shop.failover.attempt_timeout, 250ms);
   EXPECT_EQ(shop.failover.ramp, 90s);
   EXPECT_EQ(shop.failover.replay_limit, 1024u);
+  EXPECT_EQ(model().services.at(0).failover.objective, 30s);
 }
 
 TEST_F(CompleteConfig, SaysAServicesTimeoutsPoolAndTls) {
@@ -572,6 +573,62 @@ INSTANTIATE_TEST_SUITE_P(
              SmallWith(5, "  shop: { origins: { eu: 'htps://a' }, tls: { verify: true } }"),
              {"5:26 'origin' has the scheme 'htps', not http, https, h2c or h2"}}),
     SlipName);
+
+// Two regions, probes and, on line 8, what a test adds; line 5 is the common objective.
+std::string Promising(const std::string& common, const std::string& keys) {
+  return "listeners: [{ address: \"127.0.0.1:8080\" }]\n"  // 1
+         "regions: { eu: {}, us: {} }\n"                   // 2
+         "routes: [{ name: all, service: shop }]\n"        // 3
+         "admin: { enabled: false }\n" +                   // 4
+         common +
+         "\nservices:\n  shop:\n    " + keys +                   // 5 to 8
+         "\n    origins: { eu: 'http://a', us: 'http://b' }\n";  // 9
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Objectives, ConfigSlip,
+    testing::Values(
+        Slip{"IsShownAtTheKeyThatDominates",
+             Promising("failover_objective: 6s", "health: { interval: 8s }"),
+             {"8:25 service 'shop' leaves a black-holed region after up to 11.3 s (1.1 x 8 s until a probe starts, 3 "
+              "probes of 0.8 s, and 0.1 s of the edge's and the network's own), over its objective of 6 s; lower "
+              "health.interval (8s) or health.timeout (800ms) or health.fall (3)"}},
+        Slip{"IsShownAtTheObjectiveIfThatKeyHasItsDefault",
+             Promising("failover_objective: 3.5s", "health: {}"),
+             {"5:21 service 'shop' leaves a black-holed region after up to 3.6 s (1.1 x 1 s until a probe starts, 3 "
+              "probes of 0.8 s, and 0.1 s of the edge's and the network's own), over its objective of 3.5 s; lower "
+              "health.timeout (800ms) or health.fall (3) or health.interval (1s)"}},
+        Slip{"OfItsOwnReplacesTheCommonOne",
+             Promising("failover_objective: 1m", "failover: { objective: 2s }"),
+             {"8:28 service 'shop' leaves a black-holed region after up to 2.1 s (5 failures in a row at 5 requests/s "
+              "take 1 s, the last one is given up after 1 s, and 0.1 s of the edge's and the network's own), over its "
+              "objective of 2 s; lower failover.attempt_timeout (auto)"}},
+        Slip{"EachKeyThatIsTooLongIsOneProblem",
+             Promising("failover_objective: 500ms", "timeouts: { request: 1s }"),
+             {"5:21 service 'shop' leaves a region that answers requests with a failure status after up to 1.1 s (5 "
+              "failures in a row at 5 requests/s take 1 s, and 0.1 s of the edge's and the network's own), over its "
+              "objective of 0.5 s; no key makes that shorter: raise the objective",
+              "8:26 service 'shop' leaves a black-holed region after up to 1.7 s (5 failures in a row at 5 requests/s "
+              "take 1 s, the last one is given up after 0.6 s, and 0.1 s of the edge's and the network's own), over "
+              "its objective of 0.5 s; lower timeouts.request (1s)"}},
+        Slip{"OfOneRegionMeansNothing",
+             Service("failover: { objective: 6s }"),
+             {"5:63 service 'shop' has one region and nowhere to go: it can't have an objective"}},
+        Slip{"OutOfRange",
+             SmallAnd("failover_objective: 50ms"),
+             {"8:21 'failover_objective' must be within 100ms … 1h, but is 50ms"}}),
+    SlipName);
+
+TEST(ConfigObjective, HoldsForServicesThatCanKeepIt) {
+  const Model model = ModelOf(Promising("failover_objective: 6s", "health: {}"));
+  EXPECT_EQ(model.services.at(0).failover.objective, 6s);
+  EXPECT_EQ(ModelOf(Promising("", "health: { interval: 1h }")).services.at(0).failover.objective, 0s);
+  EXPECT_EQ(
+      ModelOf(Promising("failover_objective: 6s", "failover: { objective: 1m }")).services.at(0).failover.objective,
+      1min);
+  EXPECT_EQ(ModelOf(SmallAnd("failover_objective: 6s")).services.at(0).failover.objective, 0s)
+      << "a service of one region has nowhere to go; the common objective is not meant for it";
+}
 
 INSTANTIATE_TEST_SUITE_P(
     Routes, ConfigSlip,

@@ -57,6 +57,25 @@ TEST_F(Cli, VersionSaysNameAndNumber) {
   EXPECT_NE(run.out.find_first_of("0123456789"), std::string::npos) << run.out;
 }
 
+TEST_F(Cli, ValidateSaysHowSoonEachServiceLeavesAFailingRegion) {
+  const std::string file = Write("good.yaml", "failover_objective: 6s\n" + GoodConfig());
+  const RunResult run = Meridian({"validate", file});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(run.out, file +
+                         ": ok\n"
+                         "  shop leaves a failing region within 3.6 s: refused 1.75 s, black_hole 3.6 s, hang 3.6 s, "
+                         "status 1.1 s, status_of_probes 1.75 s, broken_body 1.1 s; objective 6 s\n"
+                         "  shop-v2 has one region and nowhere to go\n");
+}
+
+TEST_F(Cli, ValidateRefusesAnObjectiveThatTheKeysCannotKeep) {
+  const std::string file = Write("late.yaml", "failover_objective: 2s\n" + GoodConfig());
+  const RunResult run = Meridian({"validate", file});
+  EXPECT_EQ(run.exit_code, kInvalid);
+  EXPECT_NE(run.err.find("service 'shop' leaves a black-holed region after up to 3.6 s"), std::string::npos) << run.err;
+  EXPECT_NE(run.err.find("lower health.timeout (800ms)"), std::string::npos) << run.err;
+}
+
 TEST_F(Cli, HelpNamesEveryVerbOnStdout) {
   for (const char* how : {"help", "--help"}) {
     const RunResult run = Meridian({how});
