@@ -46,12 +46,43 @@ Json ServiceRegionDocument(const ServiceRegionStatus& region) {
           {"origins", std::move(origins)}};
 }
 
+// A number that is not known is null, as everywhere in this document.
+Json FailoverDocument(const FailoverStatus& failover) {
+  Object worst_cases;
+  for (const WorstCaseStatus& worst : failover.worst_cases) {
+    Append(worst_cases, worst.kind,
+           {{"seconds", worst.seconds},
+            {"by_probes_s", worst.by_probes_s},
+            {"by_traffic_s", worst.by_traffic_s},
+            {"arithmetic", worst.arithmetic},
+            {"dominated_by", worst.field}});
+  }
+  Json events = Json::array();
+  for (const FailoverEventStatus& event : failover.events) {
+    events.push_back({{"number", event.number},
+                      {"region", event.region},
+                      {"cause", event.cause},
+                      {"begin_unix_s", event.begin_unix_s},
+                      {"switch_s", event.switch_s},
+                      {"last_affected_s", event.last_affected_s},
+                      {"last_error_s", event.last_error_s},
+                      {"duration_s", event.duration_s},
+                      {"saved", event.saved},
+                      {"lost", event.lost},
+                      {"objective_s", event.objective_s},
+                      {"kept", event.kept},
+                      {"ended", event.ended}});
+  }
+  return {{"objective_s", failover.objective_s}, {"worst_case", std::move(worst_cases)}, {"events", std::move(events)}};
+}
+
 Json ServiceDocument(const ServiceStatus& service) {
   Object regions;
   for (const ServiceRegionStatus& region : service.regions) {
     Append(regions, region.region, ServiceRegionDocument(region));
   }
-  return {{"regions", std::move(regions)}, {"nearest", service.nearest}};
+  return {
+      {"regions", std::move(regions)}, {"nearest", service.nearest}, {"failover", FailoverDocument(service.failover)}};
 }
 
 Json RouteDocument(const RouteStatus& route) {

@@ -22,6 +22,7 @@ Controller::Controller(Loop& loop, std::shared_ptr<const Model> model, const Ori
       random_(seed),
       started_(loop.Now()),
       endpoint_feed_(loop, *this),
+      failovers_(*model_),
       route_order_(OrderRoutes(model_->routes)),
       publish_hook_(loop, Bind<&Controller::Publish>(this)),
       tick_timer_(loop, Bind<&Controller::OnTick>(this)) {
@@ -97,8 +98,11 @@ void Controller::OnProbe(size_t id, const ProbeResult& result) {
   ++(result.passed ? origin.probes_ok : origin.probes_failed);
   origin.last_probe = result.status ? fmt::format("{} in {:.1f} ms", result.status, ToMilliseconds(result.head_time))
                                     : std::string(Name(result.error.code));
-  // An answer that was held up by a fault measures the fault. Distance is taken from origins that were well before.
+  RegionState& region = services_[place.service].regions[place.region];
+  const BreakerState before = region.breaker.state();
   const ProbeState& known = origin.prober->state();
+  failovers_.OnProbe(place.service, place.region, result.passed, known.serving(), before, now);
+  // An answer that was held up by a fault measures the fault. Distance is taken from origins that were well before.
   if (result.passed && known.serving() != Serving::kDown && !known.suspicious()) origin.rtt.Add(result.head_time, now);
   if (origin.prober->state().OnResult(result.passed)) {
     const Serving serving = origin.prober->state().serving();
@@ -110,8 +114,6 @@ void Controller::OnProbe(size_t id, const ProbeResult& result) {
               {"probe", origin.last_probe}});
     Changed();
   }
-  RegionState& region = services_[place.service].regions[place.region];
-  const BreakerState before = region.breaker.state();
   if (region.breaker.OnProbe(result.passed, RegionServing(region), now)) Changed();
   NoteBreaker(place.service, place.region, before);
   if (!origin.answered) {
@@ -124,11 +126,18 @@ void Controller::OnOutcomes(std::vector<OutcomeRun> runs) {
   loop_.Post([this, r = std::move(runs)] { ApplyOutcomes(r); });
 }
 
+void Controller::OnAffected(std::vector<AffectedRun> runs) {
+  loop_.Post([this, r = std::move(runs)] {
+    for (const AffectedRun& run : r) failovers_.OnAffected(run);
+  });
+}
+
 void Controller::ApplyOutcomes(const std::vector<OutcomeRun>& runs) {
   const TimePoint now = loop_.Now();
   for (const OutcomeRun& run : runs) {
     RegionState& region = services_[run.service].regions[run.region];
     const BreakerState before = region.breaker.state();
+    failovers_.OnOutcomes(run, before, now);
     if (region.breaker.OnSignal(run.signal, run.count, run.trial, now)) Changed();
     NoteBreaker(run.service, run.region, before);
     // Where probes run, they alone measure: requests of one region and probes of another can't be compared.
@@ -152,6 +161,7 @@ void Controller::OnTick() {
       }
     }
   }
+  failovers_.OnTick(now);
   if (now - last_ranking_ >= kRankingInterval) Rank();
   if (!ready_) CheckReady();
   tick_timer_.Arm(kTick);
@@ -196,6 +206,7 @@ void Controller::NoteBreaker(uint16_t service, uint16_t region, BreakerState bef
             {"region", model_->regions[model.regions[region].region].name},
             {"from", Name(before)},
             {"reason", breaker.reason()}});
+  failovers_.OnBreaker(service, region, before, breaker, loop_.Now(), loop_.UnixMicros());
 }
 
 void Controller::SetDraining() { draining_ = true; }
@@ -295,6 +306,7 @@ ServiceRegionStatus Controller::RegionStatusOf(uint16_t s, uint16_t r, double fi
   status.distance_km = region.distance_km;
   status.openings = region.breaker.opened();
   status.first_share = first_share;
+  failovers_.Fill(s, r, &status.failover);
   for (size_t o = 0; o < region.origins.size(); ++o) {
     const OriginState& origin = origins_[region.origins[o]];
     OriginStatus out;
@@ -330,6 +342,7 @@ Status Controller::GetStatus() {
     RegionShares(*snapshot_, s, Steer::kNearest, &shares);
     for (uint16_t r = 0; r < services_[s].regions.size(); ++r)
       service.regions.push_back(RegionStatusOf(s, r, shares[r]));
+    failovers_.Fill(s, &service.failover);
     for (uint16_t r : services_[s].ranking.order()) service.nearest.push_back(service.regions[r].region);
     status.services.push_back(std::move(service));
   }

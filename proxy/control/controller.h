@@ -1,7 +1,7 @@
 // The one owner of everything that changes: probes, breakers, rankings, names, weights, dials. It turns news into a new
 // Snapshot and publishes it to all workers; nothing else writes what steering reads.
 //
-// Lives on the control loop. OnOutcomes may be called from any thread; all else from the loop's.
+// Lives on the control loop. OnOutcomes and OnAffected may be called from any thread; all else from the loop's.
 #pragma once
 
 #include <functional>
@@ -12,6 +12,7 @@
 #include "control/admin_api.h"
 #include "control/config.h"
 #include "control/endpoint_feed.h"
+#include "control/failover_watch.h"
 #include "health/prober.h"
 #include "policy/breaker.h"
 #include "policy/region_ranking.h"
@@ -54,6 +55,7 @@ class Controller final : public AdminBackend, public OutcomeSink, private ProbeS
   uint64_t SetDial(const std::string& region, double dial, const std::string& by) override;
   // OutcomeSink
   void OnOutcomes(std::vector<OutcomeRun> runs) override;
+  void OnAffected(std::vector<AffectedRun> runs) override;
 
  private:
   struct OriginState {
@@ -107,6 +109,7 @@ class Controller final : public AdminBackend, public OutcomeSink, private ProbeS
   std::vector<OriginState> origins_;
   std::vector<OriginPlace> places_;
   std::vector<ServiceState> services_;
+  FailoverWatch failovers_;
   std::vector<std::vector<uint32_t>> weights_;
   std::vector<uint64_t> weight_versions_;
   std::vector<double> dials_;

@@ -3,8 +3,9 @@
 // An event begins with the first bad outcome (failed attempt or probe) of the streak that led to leaving the region, is
 // *switched* when the breaker opened, and ends kQuiet after the switch and after the last request that it affected. Its
 // duration, which is what the objective is compared with, runs from its begin to the later of the switch and the last
-// error that a client saw. A region that is left again while still half-open was never back: that is no event. Neither
-// is a bad outcome that led to nothing; its requests count in the totals only.
+// error that a client saw. A region that is left again while still half-open was never back: that is no event, and the
+// requests that tried it belong to none. Neither is a bad outcome that led to nothing an event. Requests that belong to
+// no event count in the totals only.
 //
 // What a streak is. Of probes: failures until one passes. Of requests: failures until more requests went well than
 // badly; successes within kStale of the begin do not count, since they travel in batches and may be older than the
@@ -41,7 +42,7 @@ struct FailoverEvent {
   // Both since begin; below zero: there was none.
   Duration last_affected = kNone;
   Duration last_error = kNone;
-  uint64_t saved = 0;    // requests that failed there first and got a good answer elsewhere
+  uint64_t saved = 0;    // requests that failed there first and got a good answer all the same
   uint64_t lost = 0;     // requests that failed there first and then for their client
   Duration objective{};  // zero: none
   bool ended = false;

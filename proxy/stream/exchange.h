@@ -90,6 +90,7 @@ class Exchange final : public ConnectionExchange, private AttemptSink, private B
   std::string_view RegionName(const Step& step) const;
   void WriteLog(int status, Duration duration);
   void CountResult(int status, Duration duration);
+  void ReportAffected(int status, bool failed);
 
   WorkerContext& context_;
   ClientConnection& connection_;
@@ -109,6 +110,8 @@ class Exchange final : public ConnectionExchange, private AttemptSink, private B
   uint16_t route_ = 0;
   uint8_t next_step_ = 0;
   uint8_t same_region_tries_ = 0;
+  int16_t failed_region_ = -1;  // where an attempt failed first; −1: none did
+  bool failed_trial_ = false;   // and whether that was a trial
   std::string_view end_ = "complete";
   uint64_t progress_ = 0;    // what moved by the last look at the timer
   TimePoint progress_at_{};  // of an upload

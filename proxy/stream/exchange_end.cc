@@ -35,6 +35,14 @@ void Exchange::CountResult(int status, Duration duration) {
     if (!failed && status != 0) cells.saved.Add();
   }
   if (lost_) cells.lost.Add();
+  ReportAffected(status, failed);
+}
+
+// A client that went away before any answer was not told anything, good or bad.
+void Exchange::ReportAffected(int status, bool failed) {
+  if (failed_region_ < 0 || status == 0) return;
+  const TimePoint at = failed ? context_.loop().Now() : head_read_ + head_time_;
+  context_.ReportAffected(plan_.service, static_cast<uint16_t>(failed_region_), !failed, failed_trial_, at);
 }
 
 void Exchange::WriteLog(int status, Duration duration) {
@@ -68,6 +76,10 @@ std::string_view Exchange::RegionName(const Step& step) const {
 
 void Exchange::ReportSignal(const Attempt& attempt, Signal signal) {
   const bool trial = attempt.step().reason == StepReason::kTrial;
+  if (signal != Signal::kSuccess && failed_region_ < 0) {
+    failed_region_ = static_cast<int16_t>(attempt.step().region);
+    failed_trial_ = trial;
+  }
   // Times of small idempotent requests measure the distance like a probe does.
   const bool measures = signal == Signal::kSuccess && !request_.has_body && attempt.reused();
   const Duration head_time = measures ? records_[attempt.record].time : Duration::zero();

@@ -1,5 +1,8 @@
 #include "stream/worker_context.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "policy/random.h"
 
 namespace meridian {
@@ -155,13 +158,29 @@ void WorkerContext::Report(uint16_t service, uint16_t region, Signal signal, boo
   }
 }
 
+void WorkerContext::ReportAffected(uint16_t service, uint16_t region, bool saved, bool trial, TimePoint at) {
+  const auto same = [&](const AffectedRun& run) {
+    return run.service == service && run.region == region && run.saved == saved && run.trial == trial;
+  };
+  if (!affected_.empty() && same(affected_.back())) {
+    ++affected_.back().count;
+    affected_.back().last = std::max(affected_.back().last, at);
+  } else {
+    affected_.push_back({service, region, saved, trial, 1, at});
+  }
+  if (!saved) {
+    urgent_.AtTurnEnd();
+  } else if (!batch_timer_.armed()) {
+    batch_timer_.Arm(kBatchDelay);
+  }
+}
+
+// Outcomes first: the failure that affected a request stands before it.
 void WorkerContext::SendOutcomes() {
   batch_timer_.Cancel();
   urgent_.Cancel();
-  if (outcomes_.empty()) return;
-  std::vector<OutcomeRun> runs;
-  runs.swap(outcomes_);
-  outcome_sink_.OnOutcomes(std::move(runs));
+  if (!outcomes_.empty()) outcome_sink_.OnOutcomes(std::exchange(outcomes_, {}));
+  if (!affected_.empty()) outcome_sink_.OnAffected(std::exchange(affected_, {}));
 }
 
 void WorkerContext::Log(const AccessRecord& record) {

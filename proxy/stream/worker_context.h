@@ -46,9 +46,21 @@ struct OutcomeRun {
   Duration head_time{};  // of the last one in the run that may count as a measurement of distance; zero: none
 };
 
+// A run of requests that a failing region affected: their first failed attempt was there.
+struct AffectedRun {
+  uint16_t service = 0;
+  uint16_t region = 0;
+  bool saved = false;  // its client got a good answer all the same; else an error
+  bool trial = false;  // that attempt was the trial of a half-open region
+  uint32_t count = 0;
+  TimePoint last{};  // when the last one of them got its answer's head, or its error
+};
+
 class OutcomeSink {
  public:
-  virtual void OnOutcomes(std::vector<OutcomeRun> runs) = 0;  // from a worker thread
+  // Both from a worker thread.
+  virtual void OnOutcomes(std::vector<OutcomeRun> runs) = 0;
+  virtual void OnAffected(std::vector<AffectedRun> runs) = 0;
 
  protected:
   ~OutcomeSink() = default;
@@ -131,6 +143,8 @@ class WorkerContext {
 
   // Successes travel in batches of at most kBatchDelay; a failure takes everything along at the end of the turn.
   void Report(uint16_t service, uint16_t region, Signal signal, bool trial, Duration head_time);
+  // Saved requests travel like successes, a lost one takes everything along.
+  void ReportAffected(uint16_t service, uint16_t region, bool saved, bool trial, TimePoint at);
   void Log(const AccessRecord& record);
   void FlushLog();
   // Copies what pools counted into the stats block.
@@ -170,6 +184,7 @@ class WorkerContext {
   std::vector<RegionState> region_states_;
   std::vector<ServiceState> services_;
   std::vector<OutcomeRun> outcomes_;
+  std::vector<AffectedRun> affected_;
   Timer batch_timer_;
   Hook urgent_;
   std::string log_buffer_;

@@ -334,6 +334,67 @@ void AddRegionStates(Page& page, const Status& status) {
   for (const RegionStatus& region : status.regions) Page::AddTo(dials, {{"region", region.name}}, region.dial);
 }
 
+struct FailoverCounter {
+  const char* name;
+  const char* help;
+  uint64_t FailoverCounts::*count;
+};
+
+constexpr FailoverCounter kFailoverCounters[] = {
+    {"meridian_failover_saved_requests_total",
+     "Requests that failed in this region first and got a good answer all the same.", &FailoverCounts::saved},
+    {"meridian_failover_lost_requests_total",
+     "Requests that failed in this region first and then for their client too.", &FailoverCounts::lost},
+    {"meridian_failover_objective_missed_total", "Failovers that lasted longer than the service's objective.",
+     &FailoverCounts::missed},
+};
+
+void AddFailovers(Page& page, const Status& status) {
+  MetricFamily& events =
+      page.Add("meridian_failover_events_total", "Times that the service left the region.", MetricType::Counter);
+  ForEachRegion(status, [&](const ServiceStatus& service, const ServiceRegionStatus& region, size_t) {
+    for (const auto& [cause, count] : region.failover.events) {
+      Labels labels = RegionLabels(service, region);
+      labels.push_back({"cause", cause});
+      Page::AddTo(events, std::move(labels), static_cast<double>(count));
+    }
+  });
+  for (const FailoverCounter& counter : kFailoverCounters) {
+    MetricFamily& family = page.Add(counter.name, counter.help, MetricType::Counter);
+    ForEachRegion(status, [&](const ServiceStatus& service, const ServiceRegionStatus& region, size_t) {
+      Page::AddTo(family, RegionLabels(service, region), static_cast<double>(region.failover.*counter.count));
+    });
+  }
+  MetricFamily& durations = page.Add(
+      "meridian_failover_duration_seconds",
+      "From the first bad outcome until the region was left and the last error reached a client, whichever was later.",
+      MetricType::Histogram);
+  ForEachRegion(status, [&](const ServiceStatus& service, const ServiceRegionStatus& region, size_t) {
+    if (region.failover.durations.empty()) return;
+    ClientMetric& metric = durations.metric.emplace_back();
+    metric.label = RegionLabels(service, region);
+    for (const auto& [bound, count] : region.failover.durations) {
+      metric.histogram.sample_count += count;
+      metric.histogram.bucket.push_back({metric.histogram.sample_count, bound});
+    }
+    metric.histogram.sample_sum = region.failover.duration_sum_s;
+  });
+  MetricFamily& objectives =
+      page.Add("meridian_failover_objective_seconds",
+               "The longest that a failover of the service may take; absent: no objective.", MetricType::Gauge);
+  for (const ServiceStatus& service : status.services) {
+    Page::AddTo(objectives, {{"service", service.name}}, service.failover.objective_s);
+  }
+  MetricFamily& worst_cases = page.Add(
+      "meridian_failover_worst_case_seconds",
+      "The longest until the service leaves a region that fails in this way, by its configuration.", MetricType::Gauge);
+  for (const ServiceStatus& service : status.services) {
+    for (const WorstCaseStatus& worst : service.failover.worst_cases) {
+      Page::AddTo(worst_cases, {{"service", service.name}, {"kind", worst.kind}}, worst.seconds);
+    }
+  }
+}
+
 double UpValue(Serving serving) {
   if (serving == Serving::kUnknown) return std::numeric_limits<double>::quiet_NaN();
   return serving == Serving::kUp ? 1 : 0;
@@ -390,6 +451,7 @@ std::string RenderMetrics(const Status& status, const std::vector<const WorkerSt
   AddRegionCells(page, status, workers);
   AddBreakers(page, status);
   AddRegionStates(page, status);
+  AddFailovers(page, status);
   AddOrigins(page, status);
   AddWorkerTotals(page, workers, access_log_write_errors);
   return page.Serialize();

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "policy/snapshot.h"
@@ -19,6 +21,46 @@ struct OriginStatus {
   std::string last_probe;  // "200 in 12 ms", "connect_failed", "" before the first
 };
 
+// One time that a service left a region (policy/failover_log.h). Seconds since its begin; NaN: there was none.
+struct FailoverEventStatus {
+  uint64_t number = 0;
+  std::string region;
+  std::string cause;
+  double begin_unix_s = 0;
+  double switch_s = 0;
+  double last_affected_s = 0;
+  double last_error_s = 0;
+  double duration_s = 0;
+  uint64_t saved = 0, lost = 0;
+  double objective_s = 0;
+  bool kept = true;
+  bool ended = false;
+};
+
+// What the configuration promises for one kind of failure (policy/failover_objective.h). NaN: not found this way.
+struct WorstCaseStatus {
+  std::string kind;
+  double seconds = 0;
+  double by_probes_s = 0, by_traffic_s = 0;
+  std::string arithmetic;  // of `seconds`
+  std::string field;       // the key that dominates it, or empty
+};
+
+struct FailoverStatus {
+  double objective_s = std::numeric_limits<double>::quiet_NaN();  // NaN: none
+  std::vector<WorstCaseStatus> worst_cases;
+  std::vector<FailoverEventStatus> events;  // oldest first, the last 16
+};
+
+// Counters of one region of a service.
+struct FailoverCounts {
+  std::vector<std::pair<std::string, uint64_t>> events;  // by cause
+  std::vector<std::pair<double, uint64_t>> durations;    // by upper bound, not cumulative; the last bound is infinite
+  double duration_sum_s = 0;
+  uint64_t missed = 0;
+  uint64_t saved = 0, lost = 0;
+};
+
 struct ServiceRegionStatus {
   std::string region;
   BreakerState breaker = BreakerState::kClosed;
@@ -30,12 +72,14 @@ struct ServiceRegionStatus {
   int openings = 0;
   double first_share = 0;  // of the service's traffic as first choice, now (steer nearest)
   std::vector<OriginStatus> origins;
+  FailoverCounts failover = {};
 };
 
 struct ServiceStatus {
   std::string name;
   std::vector<ServiceRegionStatus> regions;  // in the order of the file
   std::vector<std::string> nearest;          // region names, best first
+  FailoverStatus failover = {};
 };
 
 struct ArmStatus {

@@ -47,6 +47,20 @@ Status SomeWorld() {
   far.reason = "connect";
   far.rtt_ms = kUnknown;
   status.services = {{"shop", {near, far}, {"eu-west-1", "us-east-1"}}, {"shop-v2", {near}, {"eu-west-1"}}};
+  FailoverStatus& failover = status.services[0].failover;
+  failover.objective_s = 6;
+  failover.worst_cases = {{"status", 1.1, kUnknown, 1.1, "5 failures in a row", ""}};
+  FailoverEventStatus event;
+  event.number = 3;
+  event.region = "us-east-1";
+  event.cause = "connect";
+  event.begin_unix_s = 1.7e9;
+  event.switch_s = 0.25;
+  event.last_affected_s = event.duration_s = 0.5;
+  event.last_error_s = kUnknown;
+  event.saved = 12;
+  event.objective_s = 6;
+  failover.events = {event};
   RouteStatus route;
   route.name = "shop-api";
   route.host = "shop.example";
@@ -198,6 +212,13 @@ TEST_F(AdminApi, StatusTellsTheWholeWorldAndNullForWhatIsNotMeasured) {
   EXPECT_EQ(status["regions"]["us-east-1"]["dial"], 0.5);
   const json& shop = status["services"]["shop"];
   EXPECT_EQ(shop["nearest"], json({"eu-west-1", "us-east-1"}));
+  EXPECT_EQ(shop["failover"]["objective_s"], 6);
+  EXPECT_EQ(shop["failover"]["worst_case"]["status"], json::parse(R"({"seconds": 1.1, "by_probes_s": null,
+            "by_traffic_s": 1.1, "arithmetic": "5 failures in a row", "dominated_by": ""})"));
+  EXPECT_EQ(shop["failover"]["events"], json::parse(R"([{"number": 3, "region": "us-east-1", "cause": "connect",
+            "begin_unix_s": 1.7e9, "switch_s": 0.25, "last_affected_s": 0.5, "last_error_s": null, "duration_s": 0.5,
+            "saved": 12, "lost": 0, "objective_s": 6.0, "kept": true, "ended": false}])"));
+  EXPECT_TRUE(status["services"]["shop-v2"]["failover"]["objective_s"].is_null()) << "it promised nothing";
   EXPECT_EQ(shop["regions"]["eu-west-1"]["rtt_ms"], 12.5);
   EXPECT_EQ(shop["regions"]["us-east-1"]["rtt_ms"], nullptr);
   EXPECT_EQ(shop["regions"]["us-east-1"]["breaker"], "half_open");

@@ -170,6 +170,16 @@ class ExchangeTest : public ::testing::Test, private ConnectionHost, private Out
     }
     return n;
   }
+  // "1 saved 2×" per run: where requests failed first, what became of them, how many.
+  std::vector<std::string> Affected() {
+    Settle(loop_);
+    std::vector<std::string> out;
+    for (const AffectedRun& run : affected_) {
+      out.push_back(std::to_string(run.region) + (run.saved ? " saved " : " lost ") + std::to_string(run.count) + "×");
+    }
+    return out;
+  }
+  const std::vector<AffectedRun>& affected() const { return affected_; }
   RouteCells& route_cells() { return context_->route_cells(0); }
 
   Loop loop_{true};
@@ -215,6 +225,9 @@ class ExchangeTest : public ::testing::Test, private ConnectionHost, private Out
   void OnOutcomes(std::vector<OutcomeRun> runs) override {
     outcomes_.insert(outcomes_.end(), runs.begin(), runs.end());
   }
+  void OnAffected(std::vector<AffectedRun> runs) override {
+    affected_.insert(affected_.end(), runs.begin(), runs.end());
+  }
 
   MessageLimits limits_;
   ConnectionTimeouts timeouts_;
@@ -223,6 +236,7 @@ class ExchangeTest : public ::testing::Test, private ConnectionHost, private Out
   std::unique_ptr<AccessLogWriter> log_;
   std::string log_path_;
   std::vector<OutcomeRun> outcomes_;
+  std::vector<AffectedRun> affected_;
 };
 
 // ---- one origin ----------------------------------------------------------------------------------------------------
@@ -675,6 +689,51 @@ TEST_F(ExchangeTest, ABodyThatHasNotBegunMovesOnWholeToTheNextRegion) {
   EXPECT_FALSE(Has(origins_[0]->received(first), "abc"));
   origins_[1]->Answer(second, kOk);
   EXPECT_TRUE(ClientGets("\r\n\r\nok"));
+}
+
+TEST_F(ExchangeTest, ASavedRequestIsToldWithTheRegionThatFailedItAndTheTimeOfItsAnswer) {
+  service().failover.attempt_timeout = 500ms;
+  Start();
+  const TimePoint sent = loop_.Now();
+  Send(kGet);
+  Arrives(0);
+  Pass(520ms);
+  Answer(1, k503);
+  Answer(2, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  EXPECT_EQ(Affected(), std::vector<std::string>()) << "it is not urgent";
+  Pass(200ms);
+  ASSERT_EQ(Affected(), std::vector<std::string>{"0 saved 1×"}) << "the first region that failed is to blame";
+  EXPECT_FALSE(affected()[0].trial);
+  EXPECT_GE(affected()[0].last - sent, 500ms);
+  EXPECT_LE(affected()[0].last - sent, 540ms) << "when it was answered, not when that was told";
+}
+
+TEST_F(ExchangeTest, ALostRequestIsToldAtOnce) {
+  Start();
+  Send("POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 0\r\n\r\n");
+  Answer(0, k503);
+  ASSERT_TRUE(ClientGets("busy"));
+  EXPECT_EQ(Affected(), std::vector<std::string>{"0 lost 1×"});
+}
+
+TEST_F(ExchangeTest, AnAnswerCutHalfWayIsALostRequest) {
+  Start();
+  Send(kGet);
+  Answer(0, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+  ASSERT_TRUE(ClientGets("half"));
+  origins_[0]->CloseConnection(0);
+  ASSERT_TRUE(ClientIsCut());
+  EXPECT_EQ(Affected(), std::vector<std::string>{"0 lost 1×"});
+}
+
+TEST_F(ExchangeTest, RequestsThatNoRegionFailedAreNotTold) {
+  Start();
+  Send(kGet);
+  Answer(0, "HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno");
+  ASSERT_TRUE(ClientGets("\r\n\r\nno"));
+  Pass(200ms);
+  EXPECT_EQ(Affected(), std::vector<std::string>());
 }
 
 TEST_F(ExchangeTest, AHangingOriginIsLeftAfterTheAttemptTimeout) {

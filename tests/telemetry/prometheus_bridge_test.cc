@@ -239,15 +239,6 @@ TEST_F(Scrape, ShowsWhatTheControlThreadKnows) {
   }
 }
 
-TEST_F(Scrape, LeavesOutWhatIsNotKnown) {
-  const std::string text = Render();
-  EXPECT_THAT(text, Not(HasSubstr("meridian_region_rtt_seconds{service=\"cart\",region=\"us\"}")));
-  EXPECT_THAT(text, Not(HasSubstr("meridian_origin_up{")));  // nothing was probed yet
-  EXPECT_THAT(text, Not(HasSubstr("error=\"none\"")));
-  EXPECT_THAT(text, Not(HasSubstr("nan")));
-  EXPECT_THAT(text, Not(HasSubstr("Nan")));
-}
-
 void ExpectPromtoolClean(const std::string& metrics) {
   if (std::system("command -v promtool >/dev/null 2>&1") != 0) {
     GTEST_SKIP() << "promtool is not installed (Debian package: prometheus)";
@@ -258,6 +249,46 @@ void ExpectPromtoolClean(const std::string& metrics) {
   const int status = std::system(command.c_str());
   EXPECT_EQ(status, 0) << ReadFile(folder.File("out")) << metrics;
   EXPECT_EQ(ReadFile(folder.File("out")), "");
+}
+
+TEST_F(Scrape, ShowsWhatWasPromisedAndHowItWent) {
+  status.services[0].failover.objective_s = 6;
+  status.services[0].failover.worst_cases = {{"black_hole", 3.6, 3.6, 2.1, "", "health.timeout"}};
+  FailoverCounts& counts = status.services[1].regions[1].failover;
+  counts.events = {{"probes", 2}, {"rate", 0}};
+  counts.durations = {{0.5, 1}, {1, 2}, {std::numeric_limits<double>::infinity(), 3}};
+  counts.duration_sum_s = 40.5;
+  counts.missed = 1;
+  counts.saved = 70;
+  counts.lost = 5;
+  const std::string text = Render();
+  for (const char* line : {
+           "meridian_failover_objective_seconds{service=\"shop\"} 6\n",
+           "meridian_failover_worst_case_seconds{service=\"shop\",kind=\"black_hole\"} 3.6\n",
+           "meridian_failover_events_total{service=\"cart\",region=\"us\",cause=\"probes\"} 2\n",
+           "meridian_failover_events_total{service=\"cart\",region=\"us\",cause=\"rate\"} 0\n",
+           "meridian_failover_saved_requests_total{service=\"cart\",region=\"us\"} 70\n",
+           "meridian_failover_lost_requests_total{service=\"cart\",region=\"us\"} 5\n",
+           "meridian_failover_objective_missed_total{service=\"cart\",region=\"us\"} 1\n",
+           "meridian_failover_duration_seconds_bucket{service=\"cart\",region=\"us\",le=\"0.5\"} 1\n",
+           "meridian_failover_duration_seconds_bucket{service=\"cart\",region=\"us\",le=\"1\"} 3\n",
+           "meridian_failover_duration_seconds_bucket{service=\"cart\",region=\"us\",le=\"+Inf\"} 6\n",
+           "meridian_failover_duration_seconds_count{service=\"cart\",region=\"us\"} 6\n",
+           "meridian_failover_duration_seconds_sum{service=\"cart\",region=\"us\"} 40.5\n",
+       }) {
+    EXPECT_THAT(text, HasSubstr("\n" + std::string(line)));
+  }
+  EXPECT_THAT(text, Not(HasSubstr("meridian_failover_objective_seconds{service=\"cart\"}"))) << "it promised nothing";
+  ExpectPromtoolClean(text);
+}
+
+TEST_F(Scrape, LeavesOutWhatIsNotKnown) {
+  const std::string text = Render();
+  EXPECT_THAT(text, Not(HasSubstr("meridian_region_rtt_seconds{service=\"cart\",region=\"us\"}")));
+  EXPECT_THAT(text, Not(HasSubstr("meridian_origin_up{")));  // nothing was probed yet
+  EXPECT_THAT(text, Not(HasSubstr("error=\"none\"")));
+  EXPECT_THAT(text, Not(HasSubstr("nan")));
+  EXPECT_THAT(text, Not(HasSubstr("Nan")));
 }
 
 TEST_F(Scrape, PromtoolHasNothingToSay) {
