@@ -15,6 +15,15 @@
 #include "telemetry/version.h"
 
 namespace meridian {
+namespace {
+
+size_t CountRegions(const Model& model) {
+  size_t n = 0;
+  for (const ServiceModel& service : model.services) n += service.regions.size();
+  return n;
+}
+
+}  // namespace
 
 Controller::Controller(Loop& loop, std::shared_ptr<const Model> model, const OriginTlsContexts& tls, uint64_t seed)
     : loop_(loop),
@@ -23,6 +32,7 @@ Controller::Controller(Loop& loop, std::shared_ptr<const Model> model, const Ori
       started_(loop.Now()),
       endpoint_feed_(loop, *this),
       failovers_(*model_),
+      latency_(CountRegions(*model_)),
       route_order_(OrderRoutes(model_->routes)),
       publish_hook_(loop, Bind<&Controller::Publish>(this)),
       tick_timer_(loop, Bind<&Controller::OnTick>(this)) {
@@ -71,6 +81,11 @@ void Controller::BuildStates(const OriginTlsContexts& tls) {
     services_.push_back(std::move(state));
   }
   Rank();
+}
+
+void Controller::AddWorker(WorkerHandle& worker) {
+  workers_.push_back(&worker);
+  stats_.push_back(&worker.stats());
 }
 
 void Controller::Start(std::function<void()> on_ready) {
@@ -149,9 +164,11 @@ void Controller::ApplyOutcomes(const std::vector<OutcomeRun>& runs) {
 
 void Controller::OnTick() {
   const TimePoint now = loop_.Now();
+  size_t index = 0;
   for (uint16_t s = 0; s < services_.size(); ++s) {
     for (uint16_t r = 0; r < services_[s].regions.size(); ++r) {
       Breaker& breaker = services_[s].regions[r].breaker;
+      latency_.Look(index++, stats_, breaker, now);
       if (breaker.state() == BreakerState::kClosed) continue;
       const BreakerState before = breaker.state();
       if (breaker.Tick(now)) Changed();
@@ -367,9 +384,7 @@ Status Controller::GetStatus() {
 }
 
 std::string Controller::Metrics() {
-  std::vector<const WorkerStats*> stats;
-  for (WorkerHandle* worker : workers_) stats.push_back(&worker->stats());
-  return RenderMetrics(GetStatus(), stats, access_log_ ? access_log_->write_errors() : 0);
+  return RenderMetrics(GetStatus(), stats_, access_log_ ? access_log_->write_errors() : 0);
 }
 
 }  // namespace meridian

@@ -13,6 +13,7 @@
 #include "control/config.h"
 #include "control/endpoint_feed.h"
 #include "control/failover_watch.h"
+#include "control/latency_feed.h"
 #include "health/prober.h"
 #include "policy/breaker.h"
 #include "policy/region_ranking.h"
@@ -42,7 +43,7 @@ class Controller final : public AdminBackend, public OutcomeSink, private ProbeS
 
   // The world before any news; made in the constructor.
   std::shared_ptr<const Snapshot> snapshot() const { return snapshot_; }
-  void AddWorker(WorkerHandle& worker) { workers_.push_back(&worker); }
+  void AddWorker(WorkerHandle& worker);
   void SetAccessLog(const AccessLogWriter* log) { access_log_ = log; }
   // Starts names and probes. `on_ready` is called once, when every name and every probed origin had its first answer.
   void Start(std::function<void()> on_ready);
@@ -110,6 +111,7 @@ class Controller final : public AdminBackend, public OutcomeSink, private ProbeS
   std::vector<OriginPlace> places_;
   std::vector<ServiceState> services_;
   FailoverWatch failovers_;
+  LatencyFeed latency_;
   std::vector<std::vector<uint32_t>> weights_;
   std::vector<uint64_t> weight_versions_;
   std::vector<double> dials_;
@@ -118,6 +120,7 @@ class Controller final : public AdminBackend, public OutcomeSink, private ProbeS
   std::shared_ptr<const Snapshot> snapshot_;
   uint64_t version_ = 0;
   std::vector<WorkerHandle*> workers_;
+  std::vector<const WorkerStats*> stats_;  // theirs
   size_t next_worker_ = 0;
   const AccessLogWriter* access_log_ = nullptr;
   std::function<void()> on_ready_;

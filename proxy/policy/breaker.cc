@@ -8,7 +8,10 @@
 namespace meridian {
 namespace {
 
+constexpr int64_t kMaxExponent = 16;            // far above the longest back-off
 constexpr double kRateKeep = 0.90483741803596;  // e^(−1 s / 10 s): what a second leaves of the smoothed rate
+
+constexpr double kErrorsKeep = 0.96721610048;  // e^(−1 s / 30 s)
 
 int64_t EpochOf(TimePoint now, Duration width) { return now.time_since_epoch() / width; }
 
@@ -31,11 +34,10 @@ bool Breaker::OnSignal(Signal signal, uint32_t count, bool trial, TimePoint now)
 }
 
 bool Breaker::OnTraffic(Signal signal, uint32_t count, TimePoint now) {
-  bool moved = AdvanceRamp(now);
   Count(signal, count, now);
-  if (signal == Signal::kSuccess) return moved;
+  if (signal == Signal::kSuccess) return false;
   const char* reason = TripReason(now);
-  if (!reason) return moved;
+  if (!reason) return false;
   Open(reason, now);
   return true;
 }
@@ -54,6 +56,7 @@ bool Breaker::OnTrial(Signal signal, uint32_t count, TimePoint now) {
 bool Breaker::OnProbe(bool passed, Serving serving, TimePoint now) {
   bool was_down = serving_ == Serving::kDown;
   serving_ = serving;
+  probe_passed_ |= passed;
   if (serving == Serving::kDown) {
     if (state_ == BreakerState::kOpen) return false;
     Open("probes", now);
@@ -76,6 +79,8 @@ bool Breaker::Tick(TimePoint now) {
 
 bool Breaker::TakeTrial(TimePoint now) {
   if (state_ != BreakerState::kHalfOpen || now < next_trial_) return false;
+  const bool probed = serving_ != Serving::kUnknown;
+  if (probed && !probe_passed_) return false;
   next_trial_ = now + kTrialInterval;
   return true;
 }
@@ -94,12 +99,16 @@ double Breaker::share() const {
 }
 
 void Breaker::Open(const char* reason, TimePoint now) {
-  if (state_ != BreakerState::kClosed) ++backoff_exponent_;  // it failed again before it was well
+  // It failed again before it was well, or not long after.
+  const auto forgiven = state_ == BreakerState::kClosed ? (now - closed_at_) / kForgive : 0;
+  backoff_exponent_ = static_cast<int>(std::clamp<int64_t>(backoff_exponent_ + 1 - forgiven, 0, kMaxExponent));
+  if (!opened()) backoff_exponent_ = 0;
   Duration backoff = options_.base;
   for (int n = 0; n < backoff_exponent_ && backoff < options_.max_backoff; ++n) backoff *= 2;
   backoff = std::min(backoff, options_.max_backoff);
   until_ = now + std::chrono::duration_cast<Duration>(backoff * Jitter());
   state_ = BreakerState::kOpen;
+  probe_passed_ = false;
   reason_ = reason;
   ++openings_;
 }
@@ -112,16 +121,21 @@ void Breaker::EnterHalfOpen(TimePoint now) {
 
 void Breaker::EnterRamp(TimePoint now) {
   ForgetTraffic();
-  if (options_.ramp <= Duration::zero()) return Close();
+  if (options_.ramp <= Duration::zero()) return Close(now);
   state_ = BreakerState::kRamp;
-  ramp_start_ = now;
   ramp_step_ = 0;
-  step_ok_ = step_failed_ = 0;
+  BeginStep(now);
 }
 
-void Breaker::Close() {
+void Breaker::BeginStep(TimePoint now) {
+  step_start_ = now;
+  step_ok_ = step_failed_ = 0;
+  step_p95_ = {};
+}
+
+void Breaker::Close(TimePoint now) {
   state_ = BreakerState::kClosed;
-  backoff_exponent_ = 0;
+  closed_at_ = now;
 }
 
 void Breaker::ForgetTraffic() {
@@ -130,18 +144,31 @@ void Breaker::ForgetTraffic() {
 }
 
 bool Breaker::AdvanceRamp(TimePoint now) {
-  if (state_ != BreakerState::kRamp) return false;
-  auto step = std::min<int64_t>((now - ramp_start_) * kRampSteps / options_.ramp, kRampSteps);
-  if (step <= ramp_step_) return false;
-  double before = share();
-  ramp_step_ = static_cast<int>(step);
-  step_ok_ = step_failed_ = 0;
-  if (step == kRampSteps) Close();
+  const Duration width = options_.ramp / kRampSteps;
+  const double before = share();
+  while (state_ == BreakerState::kRamp && now - step_start_ >= width) {
+    const TimePoint next = step_start_ + width;
+    if (HoldsStep()) {
+      ++holds_;
+      BeginStep(now);
+      break;
+    }
+    BeginStep(next);
+    if (++ramp_step_ == kRampSteps) Close(now);
+  }
   return share() != before;
 }
 
+bool Breaker::HoldsStep() const {
+  const uint64_t n = step_ok_ + step_failed_;
+  if (n < kMinJudged) return false;
+  if (static_cast<double>(step_failed_) > (usual_errors_ + kRampMoreErrors) * static_cast<double>(n)) return true;
+  if (step_p95_ == Duration::zero() || usual_p95_ == Duration::zero()) return false;
+  return ToSeconds(step_p95_) > kRampSlower * ToSeconds(usual_p95_) + ToSeconds(kRampSlack);
+}
+
 void Breaker::Count(Signal signal, uint32_t count, TimePoint now) {
-  CountRate(count, now);
+  CountRate(signal, count, now);
   int64_t epoch = EpochOf(now, kBucket);
   Bucket& bucket = buckets_[static_cast<size_t>(epoch) % kBuckets];
   if (bucket.epoch != epoch) bucket = {epoch, 0, 0};
@@ -157,18 +184,23 @@ void Breaker::Count(Signal signal, uint32_t count, TimePoint now) {
   step_failed_ += count;
 }
 
-void Breaker::CountRate(uint32_t count, TimePoint now) {
+void Breaker::CountRate(Signal signal, uint32_t count, TimePoint now) {
   int64_t epoch = EpochOf(now, 1s);
   if (epoch != rate_epoch_) {
     if (rate_epoch_ >= 0) {
       double finished = static_cast<double>(rate_count_);
       double idle_seconds = static_cast<double>(epoch - rate_epoch_ - 1);
       rate_ = (finished + (rate_ - finished) * kRateKeep) * std::pow(kRateKeep, idle_seconds);
+      if (rate_count_ > 0 && state_ == BreakerState::kClosed) {
+        const double errors = static_cast<double>(rate_failed_) / finished;
+        usual_errors_ = errors + (usual_errors_ - errors) * kErrorsKeep;
+      }
     }
     rate_epoch_ = epoch;
-    rate_count_ = 0;
+    rate_count_ = rate_failed_ = 0;
   }
   rate_count_ += count;
+  if (signal != Signal::kSuccess) rate_failed_ += count;
 }
 
 const char* Breaker::TripReason(TimePoint now) const {

@@ -6,9 +6,15 @@
 // How it recovers: OPEN for 1 s·2^n (at most 30 s) ± 20 % jitter, or shorter when probes that said down no longer do;
 // then HALF_OPEN, one real idempotent request per 250 ms (`TakeTrial`) and passing probes, kTrialSuccesses successes
 // in a row → RAMP, whose share grows from 5 % to 100 % over `ramp` in 12 steps; more than 20 % errors in a step (of at
-// least 5 requests), or any of the rules above → OPEN with doubled back-off; at the end CLOSED, which forgets n. While
-// probes say down it stays OPEN whatever the timer says. Probes that passed all along (an origin that serves its
-// health page and fails everything else) do not shorten the back-off: they have proved nothing.
+// least 5 requests), or any of the rules above → OPEN with doubled back-off; at the end CLOSED. While probes say down
+// it stays OPEN whatever the timer says. Probes that passed all along (an origin that serves its health page and fails
+// everything else) do not shorten the back-off: they have proved nothing.
+// Where there are probes, no request is tried before one of them passed since the opening: what does not even answer
+// its health page would make clients wait. Five successes, not twenty (and not one failure), lead to the ramp: its
+// first step is a twentieth of the traffic and the real test, while at a few requests a second twenty would take
+// minutes. The ramp holds (its clock stops for a step, `holds()`) while the last step had more than 2 % more errors
+// than usual, or a p95 above twice the usual one. Fewer than kMinJudged requests in a step say nothing, and the step is
+// taken. n decays by one per kForgive CLOSED, so that a region which fails every minute is left for longer each time.
 //
 //            failures / probes down               back-off over or probes are back, and probes not down
 //   CLOSED ───────────────────────────▶ OPEN ──────────────────────────────▶ HALF_OPEN
@@ -51,6 +57,11 @@ class Breaker {
   static constexpr int kRampSteps = 12;
   static constexpr double kRampMaxErrors = 0.2;
   static constexpr double kRateTrip = 0.5;
+  static constexpr double kRampMoreErrors = 0.02;
+  static constexpr double kRampSlower = 2.0;
+  static constexpr Duration kRampSlack = 5ms;  // differences below it are noise of the histogram's buckets
+  static constexpr uint64_t kMinJudged = 20;
+  static constexpr Duration kForgive = 60s;
   static constexpr uint32_t kMinRequests = 5;  // below it neither error rate says anything
 
   // `seed` drives the jitter of the back-off.
@@ -64,6 +75,9 @@ class Breaker {
   bool OnProbe(bool passed, Serving serving, TimePoint now);
   // Advances timers. Call at least every 50 ms while state() is not CLOSED.
   bool Tick(TimePoint now);
+  // The p95 to the response head, zero: unknown. While CLOSED: of the last while, taken as usual. In the RAMP: since
+  // the step began; say it before the Tick that may end the step.
+  void NoteLatency(Duration p95) { (state_ == BreakerState::kRamp ? step_p95_ : usual_p95_) = p95; }
   // HALF_OPEN only: true at most once per kTrialInterval; the caller then sends one idempotent request.
   bool TakeTrial(TimePoint now);
 
@@ -71,7 +85,9 @@ class Breaker {
   double share() const;
   // Why it last opened, static text: "probes", "connect", "failures", "rate", "trial", "ramp"; "" when never.
   const char* reason() const { return reason_; }
-  int opened() const { return openings_; }  // how often in all
+  int opened() const { return openings_; }   // how often in all
+  uint64_t holds() const { return holds_; }  // steps of ramps that were not taken, in all
+  int ramp_step() const { return state_ == BreakerState::kRamp ? ramp_step_ : 0; }
 
  private:
   static constexpr Duration kBucket = 200ms;
@@ -84,12 +100,14 @@ class Breaker {
   void Open(const char* reason, TimePoint now);
   void EnterHalfOpen(TimePoint now);
   void EnterRamp(TimePoint now);
-  void Close();
+  void BeginStep(TimePoint now);
+  void Close(TimePoint now);
   void ForgetTraffic();
   bool OnTraffic(Signal signal, uint32_t count, TimePoint now);
   bool OnTrial(Signal signal, uint32_t count, TimePoint now);
   void Count(Signal signal, uint32_t count, TimePoint now);
-  void CountRate(uint32_t count, TimePoint now);
+  void CountRate(Signal signal, uint32_t count, TimePoint now);
+  bool HoldsStep() const;
   bool AdvanceRamp(TimePoint now);
   const char* TripReason(TimePoint now) const;  // null: keep going
   bool StepTripped() const;
@@ -108,8 +126,13 @@ class Breaker {
   uint64_t successes_ = 0;
   TimePoint until_{};
   TimePoint next_trial_{};
-  TimePoint ramp_start_{};
+  TimePoint closed_at_{};
+  bool probe_passed_ = false;  // since it opened
+  TimePoint step_start_{};
   int ramp_step_ = 0;
+  uint64_t holds_ = 0;
+  Duration usual_p95_{};
+  Duration step_p95_{};
   uint64_t step_ok_ = 0;
   uint64_t step_failed_ = 0;
   std::array<Bucket, kBuckets> buckets_{};
@@ -117,6 +140,8 @@ class Breaker {
   double rate_ = 0;
   int64_t rate_epoch_ = -1;
   uint64_t rate_count_ = 0;
+  uint64_t rate_failed_ = 0;
+  double usual_errors_ = 0;  // share of failures while CLOSED (EWMA, τ = 30 s)
 };
 
 }  // namespace meridian

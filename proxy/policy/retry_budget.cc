@@ -14,11 +14,13 @@ void RetryBudget::OnFirstAttempt(TimePoint now) {
   Refill(now);
   rate_ += 1 / kTauSeconds;
   tokens_ += kRatio;
+  scarce_ = std::min(scarce_ + kScarceRatio, kScarceDepth);
 }
 
-bool RetryBudget::TakeReplay(TimePoint now) {
+bool RetryBudget::TakeReplay(TimePoint now, bool fail_open) {
   Refill(now);
-  if (tokens_ < 1) return false;
+  if (tokens_ < 1 || (fail_open && scarce_ < 1)) return false;
+  if (fail_open) scarce_ -= 1;
   tokens_ -= 1;
   return true;
 }

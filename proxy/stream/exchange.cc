@@ -383,7 +383,7 @@ bool Exchange::MayTryNext(const Outcome& outcome) {
   if (stream_context_.steps_left == 0 || (deadline_runs_ && now >= deadline_)) return false;
   // A proof that nothing was processed costs the origins nothing; any other replay is paid for.
   if (outcome.error.retry == Retry::kAlways) return true;
-  if (context_.budget(plan_.service).TakeReplay(now)) return true;
+  if (context_.budget(plan_.service).TakeReplay(now, plan_.fail_open)) return true;
   context_.stats().retry_budget_exhausted.Add();
   return false;
 }

@@ -76,7 +76,7 @@ void Exchange::StartRival() {
   hedge_at_ = {};
   const TimePoint now = context_.loop().Now();
   const bool trial = attempt_->step().reason == StepReason::kTrial;
-  if (!context_.budget(plan_.service).TakeReplay(now) && !trial) return context_.stats().retry_budget_exhausted.Add();
+  if (!context_.budget(plan_.service).TakeReplay(now, plan_.fail_open) && !trial) return context_.stats().retry_budget_exhausted.Add();
   context_.route_cells(route_).hedges.Add();
   Error ignored;
   while (next_step_ < plan_.size) {

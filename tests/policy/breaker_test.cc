@@ -334,20 +334,115 @@ TEST_F(BreakerTest, ARampingRegionThatRefusesIsLeftAfterThreeRequests) {
   EXPECT_STREQ(breaker_.reason(), "connect");
 }
 
-TEST_F(BreakerTest, OnceClosedTheBackOffStartsFromOneSecondAgain) {
+// A region that fails every minute must not begin with one second each time.
+TEST_F(BreakerTest, WhatFailsAgainSoonIsLeftForLongerAndForgivenByTheMinute) {
   Trip();
-  for (int i = 0; i < 5; ++i) {
+  for (int i = 0; i < 2; ++i) {
     WaitForChange();
     SendTrial(kFailure);
   }
-  WaitForChange();
+  const auto close = [this] {
+    WaitForChange();
+    for (int i = 0; i < 5; ++i) SendTrial(kSuccess);
+    for (Duration t{}; t < 60s; t += 50ms) {
+      Pass(50ms);
+      breaker_.Tick(now_);
+    }
+    ASSERT_EQ(breaker_.state(), kClosed);
+    EXPECT_EQ(breaker_.share(), 1);
+  };
+  close();
+  Pass(10s);
+  Trip();  // for the fourth time in three minutes
+  Duration waited = WaitForChange();
+  EXPECT_GE(waited, 6400ms);
+  EXPECT_LE(waited, 9610ms);
   for (int i = 0; i < 5; ++i) SendTrial(kSuccess);
-  Pass(60s);
-  EXPECT_TRUE(breaker_.Tick(now_));
+  for (int i = 0; i < 1200; ++i) {
+    Pass(50ms);
+    breaker_.Tick(now_);
+  }
   ASSERT_EQ(breaker_.state(), kClosed);
-  EXPECT_EQ(breaker_.share(), 1);
+  Pass(10min);
   Trip();
-  EXPECT_LE(WaitForChange(), 1210ms);
+  EXPECT_LE(WaitForChange(), 1210ms) << "ten good minutes";
+}
+
+// ---- the ramp looks before it steps --------------------------------------------------------------------------------
+
+TEST_F(BreakerTest, TheRampHoldsWhileMoreRequestsFailThanUsual) {
+  GoRamp();
+  const double before = breaker_.share();
+  for (int i = 0; i < 5; ++i) {
+    Send(kSuccess, 19);
+    Send(kFailure);
+  }
+  Pass(5s);
+  EXPECT_FALSE(breaker_.Tick(now_));
+  EXPECT_EQ(breaker_.share(), before);
+  EXPECT_EQ(breaker_.holds(), 1u);
+  Send(kSuccess, 100);
+  Pass(5s);
+  breaker_.Tick(now_);
+  EXPECT_EQ(breaker_.ramp_step(), 1) << "the clock goes on";
+}
+
+TEST_F(BreakerTest, ErrorsThatAreUsualForTheServiceHoldNothing) {
+  for (int second = 0; second < 120; ++second) {
+    Send(kSuccess, 95);
+    Send(kFailure, 4);
+    Send(kSuccess, 1);
+    Pass(1s);
+  }
+  GoRamp();
+  Send(kSuccess, 96);
+  Send(kFailure, 4);
+  Send(kSuccess, 1);
+  Pass(5s);
+  breaker_.Tick(now_);
+  EXPECT_EQ(breaker_.ramp_step(), 1);
+}
+
+TEST_F(BreakerTest, TheRampHoldsWhileAnswersAreMuchSlowerThanUsual) {
+  breaker_.NoteLatency(40ms);
+  GoRamp();
+  Send(kSuccess, 100);
+  breaker_.NoteLatency(100ms);
+  Pass(5s);
+  breaker_.Tick(now_);
+  EXPECT_EQ(breaker_.ramp_step(), 0);
+  Send(kSuccess, 100);
+  breaker_.NoteLatency(80ms);
+  Pass(5s);
+  breaker_.Tick(now_);
+  EXPECT_EQ(breaker_.ramp_step(), 1) << "twice as slow is what a cold region may be";
+}
+
+TEST_F(BreakerTest, AHandfulOfRequestsHoldsNothing) {
+  breaker_.NoteLatency(1ms);
+  GoRamp();
+  Send(kSuccess, 18);
+  Send(kFailure, 1);
+  breaker_.NoteLatency(1s);
+  Pass(5s);
+  breaker_.Tick(now_);
+  EXPECT_EQ(breaker_.ramp_step(), 1);
+}
+
+// ---- trials and probes ---------------------------------------------------------------------------------------------
+
+// A region that does not even answer its probes would make a client wait for nothing.
+TEST_F(BreakerTest, WithProbesNoRequestIsTriedBeforeOneOfThemPassed) {
+  Probe(true, Serving::kUp);
+  for (int i = 0; i < 5; ++i) Send(kFailure);
+  ASSERT_EQ(breaker_.state(), kOpen);
+  WaitForChange();
+  ASSERT_EQ(breaker_.state(), kHalfOpen);
+  Probe(false, Serving::kUp);
+  Pass(5s);
+  EXPECT_FALSE(breaker_.TakeTrial(now_));
+  Probe(true, Serving::kUp);
+  EXPECT_TRUE(breaker_.TakeTrial(now_));
 }
 
 TEST_F(BreakerTest, WithoutARampItClosesAtOnce) {

@@ -47,6 +47,20 @@ TEST_F(RetryBudgetTest, ATotalOutageLoadsTheOriginsAboutAFifthMoreNotThreeTimes)
   EXPECT_LT(load, 1.23);
 }
 
+// What ten good seconds have saved up is not for an outage of all regions: a minute of it must not cost a quarter more.
+TEST_F(RetryBudgetTest, WhileNothingIsEligibleReplaysAreRareFromTheStart) {
+  Run(500, 60s, false);
+  constexpr int kRequests = 500 * 20;
+  int replays = 0;
+  for (int i = 0; i < kRequests; ++i) {
+    now_ += 2ms;
+    budget_.OnFirstAttempt(now_);
+    for (int k = 0; k < 2; ++k) replays += budget_.TakeReplay(now_, true);
+  }
+  EXPECT_LE(replays, kRequests / 10 + 10);
+  EXPECT_GE(replays, kRequests / 10 - 10);
+}
+
 TEST_F(RetryBudgetTest, AQuietServiceKeepsTheFloor) {
   Run(500, 60s, false);
   now_ += 300s;
