@@ -185,6 +185,7 @@ const Fields<RouteDraft>& OneRouteFields() {
         RouteFailoverField(),
         ReplayField(),
         HedgeField(),
+        BoolField<R>("resume", [](R& draft) -> bool& { return draft.model.resume; }),
     };
   }();
   return fields;

@@ -159,6 +159,7 @@ const Fields<TimeoutModel>& TimeoutFields() {
       DurationField<T>("tls", &T::tls, 10ms, 5min),
       FirstByteField(),
       DurationField<T>("request", &T::request, 10ms, 1h),
+      DurationField<T>("stall", &T::stall, 100ms, 10min),
       DurationField<T>("idle", &T::idle, 100ms, 24h),
   };
   return fields;

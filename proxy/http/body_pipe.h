@@ -88,13 +88,14 @@ class BodyPipe {
     } else {
       buffer_.Consume(n);
     }
-    consumed_ += n;
-    if (consumed_ > reported_) {
-      const uint64_t fresh = consumed_ - reported_;
-      reported_ = consumed_;
-      if (writer_) writer_->OnBodyConsumed(fresh);
-    }
-    if (observer_ && AtEnd()) observer_->OnBodyDrained();
+    Consumed(n);
+  }
+  // Consumes by writing to another pipe, without copies.
+  void MoveTo(size_t n, BodyPipe& to) {
+    buffer_.MoveTo(n, to.buffer_, 0);
+    to.written_ += n;
+    Consumed(n);
+    to.Notify();
   }
   // Nothing more will come and all was consumed.
   bool AtEnd() const { return state_ == State::kFinished && buffer_.empty(); }
@@ -135,6 +136,15 @@ class BodyPipe {
     Buffer bytes;
     size_t limit = 0;
   };
+  void Consumed(size_t n) {
+    consumed_ += n;
+    if (consumed_ > reported_) {
+      const uint64_t fresh = consumed_ - reported_;
+      reported_ = consumed_;
+      if (writer_) writer_->OnBodyConsumed(fresh);
+    }
+    if (observer_ && AtEnd()) observer_->OnBodyDrained();
+  }
   void KeepFront(size_t n) {
     if (kept_->bytes.size() + n > kept_->limit) {
       overflowed_ = true;

@@ -60,11 +60,11 @@ void Buffer::Consume(size_t n) {
   }
 }
 
-void Buffer::MoveTo(size_t n, Buffer& to) {
+void Buffer::MoveTo(size_t n, Buffer& to, size_t copy_below) {
   while (n > 0) {
     const Slice& s = slices_[head_];
     const size_t take = std::min(n, s.size);
-    if (take < kCopyBelow) {
+    if (take < copy_below) {
       to.Append({s.data, take});
     } else {
       to.slices_.push_back({s.block, s.data, take});

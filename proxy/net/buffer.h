@@ -28,10 +28,10 @@ class Buffer {
   }
   // REQUIRES: n <= size().
   void Consume(size_t n);
-  // Moves the first `n` bytes to the end of `to`, by reference; pieces below `kCopyBelow` are copied instead, since
-  // they may stay for long. REQUIRES: n <= size().
+  // Moves the first `n` bytes to the end of `to`, by reference; pieces below `copy_below` are copied instead, so that
+  // what stays for long pins little. REQUIRES: n <= size().
   static constexpr size_t kCopyBelow = 8 * 1024;
-  void MoveTo(size_t n, Buffer& to);
+  void MoveTo(size_t n, Buffer& to, size_t copy_below = kCopyBelow);
   void Clear();
 
  private:

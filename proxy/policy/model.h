@@ -89,6 +89,7 @@ struct TimeoutModel {
   Duration tls = 1s;         // the handshake after it
   Duration first_byte = 0s;  // of one attempt, from its start to the response's head; zero: what is left of `request`
   Duration request = 15s;    // from the request's head to the response's head, over all attempts
+  Duration stall = 1s;       // an origin that owes bytes of a known length and sends none is in doubt
   Duration idle = 30s;       // a body or an idle stream without progress
 };
 
@@ -134,6 +135,7 @@ struct RouteModel {
   Steer steer = Steer::kNearest;
   std::optional<StatusSet> failure_statuses;  // instead of the services' own
   bool replay_unsafe = false;                 // POST and PATCH are safe to repeat here, says the operator
+  bool resume = false;                        // a download that breaks off goes on in the next region
   // An idempotent request without a body that has no answer after this long is sent to the next region as well, and
   // the first good answer counts. kHedgeAuto: after the route's recent p95.
   Duration hedge = kHedgeOff;

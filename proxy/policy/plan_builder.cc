@@ -154,6 +154,8 @@ const char* Name(StepReason r) {
       return "wish";
     case StepReason::kFailOpen:
       return "fail_open";
+    case StepReason::kResume:
+      return "resume";
   }
   return "preferred";
 }

@@ -16,8 +16,8 @@
 
 namespace meridian {
 
-enum class StepReason : uint8_t { kPreferred, kSpill, kFailover, kTrial, kWish, kFailOpen };
-const char* Name(StepReason r);  // "preferred" "spill" "failover" "trial" "wish" "fail_open"
+enum class StepReason : uint8_t { kPreferred, kSpill, kFailover, kTrial, kWish, kFailOpen, kResume };
+const char* Name(StepReason r);  // "preferred" "spill" "failover" "trial" "wish" "fail_open" "resume"
 
 struct Step {
   uint16_t region = 0;  // index into ServiceModel::regions (NOT Model::regions)

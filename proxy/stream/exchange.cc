@@ -279,6 +279,7 @@ void Exchange::OnAttemptHead(Attempt& attempt) {
   record.reused = attempt.reused();
   context_.region_cells(plan_.service, attempt.step().region).head_time.Add(record.time);
   context_.latency(route_).Add(record.time, now);
+  if (state_ == State::kRelaying) return OnContinuationHead(attempt);
   const AnswerKind kind = Judge(attempt.head(), FailureStatuses());
   if (kind == AnswerKind::kFailure) ReportSignal(attempt, Signal::kFailure);
   Outcome outcome;
@@ -309,12 +310,7 @@ void Exchange::OnOutcome(Attempt& attempt, const Outcome& outcome) {
   if (outcome.error && outcome.error.fault == Fault::kOrigin && code != ErrorCode::kStaleConnection) {
     ReportSignal(attempt, IsConnectError(code) ? Signal::kConnectFail : Signal::kFailure);
   }
-  if (outcome.committed) {
-    // Too late to hide it: what was cut must look cut. The codec saw the body fail.
-    lost_ = true;
-    end_ = "origin_reset";
-    return;
-  }
+  if (outcome.committed) return OnCommittedFailure();
   if (rival_ && SettleRace(attempt, outcome.status != 0 && !outcome.failure)) return;
   if (outcome.error && RetryInRegion(outcome.error)) return;
   if (!MayTryNext(outcome)) {
@@ -433,9 +429,13 @@ void Exchange::Commit() {
   RemoveHopByHop(head.headers);
   const auto& filters = route().filters;
   for (auto it = filters.rbegin(); it != filters.rend(); ++it) (*it)->OnResponse(head, stream_context_);
+  status_ = head.status;
+  served_by_ = RegionName(attempt.step());
   progress_ = 0;
-  timer_.Arm(service().timeouts.idle);
-  stream_.SendHead(head, &attempt.body());
+  BodyPipe& body = RelayedBody();
+  ArmRelayTimer();
+  stream_.SendHead(head, &body);
+  if (resumed_) resumed_->Attach(attempt.body());
 }
 
 void Exchange::OnAttemptComplete(Attempt& attempt) {
@@ -475,7 +475,7 @@ void Exchange::ReplyWithText(int status, const Error* error) {
 }
 
 void Exchange::Reply(int status, std::string_view content_type, std::string_view body) {
-  local_status_ = status;
+  status_ = status;
   if (end_ == "complete") end_ = "local";
   head_time_ = context_.loop().Now() - head_read_;
   reply_head_.status = status;

@@ -18,11 +18,15 @@
 
 #include "stream/attempt.h"
 #include "stream/client_connection.h"
+#include "stream/resumed_body.h"
 #include "stream/worker_context.h"
 
 namespace meridian {
 
-class Exchange final : public ConnectionExchange, private AttemptSink, private BodyPipe::Observer {
+class Exchange final : public ConnectionExchange,
+                       private AttemptSink,
+                       private BodyPipe::Observer,
+                       private ResumedBodySink {
  public:
   Exchange(WorkerContext& context, ClientConnection& connection, ServerStream& stream);
   ~Exchange() override;
@@ -48,6 +52,8 @@ class Exchange final : public ConnectionExchange, private AttemptSink, private B
   void OnAttemptFailed(Attempt& attempt, const Error& error) override;
   // BodyPipe::Observer
   void OnBodyDrained() override;
+  // ResumedBodySink
+  void OnSourceOver() override;
 
   // ---- in the order of life
   void Identify();
@@ -65,6 +71,11 @@ class Exchange final : public ConnectionExchange, private AttemptSink, private B
   void Drop(std::unique_ptr<Attempt>& attempt);
   void Hold(std::unique_ptr<Attempt> attempt);
   void Commit();
+  BodyPipe& RelayedBody();
+  void OnCommittedFailure();
+  void OnContinuationHead(Attempt& attempt);
+  void OnContinuationTimeout();
+  void CutResumed();
   void GiveUp(const Error& error);
   void Reply(int status, std::string_view content_type, std::string_view body);
   void ReplyWithText(int status, const Error* error);
@@ -75,6 +86,7 @@ class Exchange final : public ConnectionExchange, private AttemptSink, private B
   void OnAttemptTimeout(Attempt& attempt);
   void OnUploadTimer();
   void OnRelayTimer();
+  void ArmRelayTimer();
   void ArmAttemptTimer();
   void ArmTryingTimer();
   Duration AttemptTime(TimePoint now);
@@ -88,6 +100,7 @@ class Exchange final : public ConnectionExchange, private AttemptSink, private B
   const RouteModel& route() const { return world_->model->routes[route_]; }
   const ServiceModel& service() const { return world_->model->services[plan_.service]; }
   std::string_view RegionName(const Step& step) const;
+  const BodyPipe& ClientBody() const;
   void WriteLog(int status, Duration duration);
   void CountResult(int status, Duration duration);
   void ReportAffected(int status, bool failed);
@@ -106,7 +119,8 @@ class Exchange final : public ConnectionExchange, private AttemptSink, private B
   bool deadline_runs_ = false;  // not while the body is on its way for the first time
   bool failed_ = false;         // the client got an answer that a better region would not have given
   bool lost_ = false;           // our own answer, or cut after commit
-  int local_status_ = 0;
+  bool stalled_ = false;        // the origin owes bytes, and its region was told of
+  int status_ = 0;              // that the client was told, by an origin or by us
   uint16_t route_ = 0;
   uint8_t next_step_ = 0;
   uint8_t same_region_tries_ = 0;
@@ -114,7 +128,7 @@ class Exchange final : public ConnectionExchange, private AttemptSink, private B
   bool failed_trial_ = false;   // and whether that was a trial
   std::string_view end_ = "complete";
   uint64_t progress_ = 0;    // what moved by the last look at the timer
-  TimePoint progress_at_{};  // of an upload
+  TimePoint progress_at_{};  // of an upload, or of a response that is relayed
   TimePoint hedge_at_{};     // when a rival starts; the epoch: none will
   uint64_t replay_reserved_ = 0;
 
@@ -129,6 +143,8 @@ class Exchange final : public ConnectionExchange, private AttemptSink, private B
   static constexpr size_t kMaxRecords = Plan::kMaxSteps + 4;
   AttemptRecord* records_ = nullptr;  // in the arena, kMaxRecords of them
   size_t record_count_ = 0;
+  std::unique_ptr<ResumedBody> resumed_;  // between the origins and the client, on routes that want it
+  std::string_view served_by_;            // the region whose head the client got
   ResponseHead reply_head_;
   BodyPipe reply_body_;
   Duration head_time_{};

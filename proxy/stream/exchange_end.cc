@@ -17,11 +17,9 @@ void Exchange::OnStreamClosed(bool complete) {
 }
 
 void Exchange::Finish() {
-  int status = local_status_;
-  if (state_ == State::kRelaying) status = attempt_->head().status;
   const Duration duration = context_.loop().Now() - head_read_;
-  CountResult(status, duration);
-  if (context_.settings().access_log) WriteLog(status, duration);
+  CountResult(status_, duration);
+  if (context_.settings().access_log) WriteLog(status_, duration);
 }
 
 void Exchange::CountResult(int status, Duration duration) {
@@ -58,16 +56,22 @@ void Exchange::WriteLog(int status, Duration duration) {
   if (have_plan_) {
     record.service = service().name;
     record.fail_open = plan_.fail_open;
-    if (state_ == State::kRelaying) record.region = RegionName(attempt_->step());
+    record.region = served_by_;
   }
   record.status = status;
   record.end = end_;
   record.bytes_in = request_body_.written();
-  record.bytes_out = state_ == State::kRelaying ? attempt_->body().consumed() : reply_body_.consumed();
+  record.bytes_out = ClientBody().consumed();
   record.duration = duration;
   record.head_time = head_time_;
   record.attempts = {records_, record_count_};
   context_.Log(record);
+}
+
+// What the client reads, or would have read.
+const BodyPipe& Exchange::ClientBody() const {
+  if (resumed_) return resumed_->pipe();
+  return state_ == State::kRelaying && attempt_ ? attempt_->body() : reply_body_;
 }
 
 std::string_view Exchange::RegionName(const Step& step) const {

@@ -76,7 +76,8 @@ void Exchange::StartRival() {
   hedge_at_ = {};
   const TimePoint now = context_.loop().Now();
   const bool trial = attempt_->step().reason == StepReason::kTrial;
-  if (!context_.budget(plan_.service).TakeReplay(now, plan_.fail_open) && !trial) return context_.stats().retry_budget_exhausted.Add();
+  if (!context_.budget(plan_.service).TakeReplay(now, plan_.fail_open) && !trial)
+    return context_.stats().retry_budget_exhausted.Add();
   context_.route_cells(route_).hedges.Add();
   Error ignored;
   while (next_step_ < plan_.size) {
@@ -145,19 +146,41 @@ void Exchange::OnUploadTimer() {
   ReplyWithText(408, nullptr);
 }
 
+// Relaying, and replying: does anything move?
+void Exchange::ArmRelayTimer() {
+  progress_at_ = context_.loop().Now();
+  const bool length_known = attempt_->head().content_length != kUnknownLength;
+  timer_.Arm(length_known ? std::min(service().timeouts.idle, service().timeouts.stall) : service().timeouts.idle);
+}
+
 void Exchange::OnRelayTimer() {
-  const BodyPipe& body = state_ == State::kReplying ? reply_body_ : attempt_->body();
+  const TimePoint now = context_.loop().Now();
+  if (resumed_ && resumed_->waiting() && attempt_ && !resumed_->pipe().ended()) return OnContinuationTimeout();
+  const bool replying = state_ == State::kReplying;
+  const BodyPipe& body = ClientBody();
   const uint64_t moved = body.consumed() + body.written() + request_body_.consumed() + request_body_.written() +
                          connection_.wire().bytes_written() * (connection_.version() != HttpVersion::kHttp2);
   if (moved != progress_) {
     progress_ = moved;
-    const Duration idle = state_ == State::kReplying ? context_.settings().idle_timeout : service().timeouts.idle;
-    return timer_.Arm(idle);
+    progress_at_ = now;
   }
+  const Duration idle = replying ? context_.settings().idle_timeout : service().timeouts.idle;
+  const Duration stall = service().timeouts.stall;
+  const Duration quiet = now - progress_at_;
+  const bool owes =
+      !replying && attempt_ && body.size() == 0 && !body.ended() && attempt_->head().content_length != kUnknownLength;
+  if (owes && quiet >= stall && !stalled_) {
+    // Silence is an answer only where no length was promised: event streams may be silent.
+    stalled_ = !resumed_;
+    ReportSignal(*attempt_, Signal::kFailure);
+    if (resumed_) return OnSourceOver();
+  }
+  // Twice as often as the stall is long, so that it is noticed after one and a half of it.
+  if (quiet < idle) return timer_.Arm(owes && !stalled_ ? std::min(stall / 2, idle - quiet) : idle - quiet);
   context_.stats().limit_timeouts.Add();
   end_ = "timeout";
   lost_ = true;
-  if (state_ == State::kRelaying && body.size() == 0) ReportSignal(*attempt_, Signal::kFailure);
+  if (!replying && attempt_ && body.size() == 0 && !stalled_) ReportSignal(*attempt_, Signal::kFailure);
   stream_.Reset(false);
 }
 

@@ -187,6 +187,17 @@ constexpr RouteCounter kRouteCounters[] = {
     {"meridian_hedges_won_total", "Second attempts that answered before the slow one.", &RouteCells::hedges_won},
 };
 
+struct ResumeResult {
+  const char* name;
+  Cell RouteCells::*cell;
+};
+
+constexpr ResumeResult kResumeResults[] = {
+    {"resumed", &RouteCells::resumes_done},
+    {"refused", &RouteCells::resumes_refused},
+    {"failed", &RouteCells::resumes_failed},
+};
+
 // Index as in RouteCells::responses_by_class.
 constexpr const char* kClasses[] = {"none", "1xx", "2xx", "3xx", "4xx", "5xx"};
 
@@ -199,6 +210,16 @@ void AddRoutes(Page& page, const Status& status, const Workers& workers) {
     for (size_t i = 0; i < status.routes.size(); ++i) {
       const uint64_t sum = Sum(workers, [&](const WorkerStats& w) -> const Cell& { return cells(i)(w).*counter.cell; });
       Page::AddTo(family, {{"route", status.routes[i].name}}, static_cast<double>(sum));
+    }
+  }
+
+  MetricFamily& resumes =
+      page.Add("meridian_resumes_total", "Responses that broke off and went on from another region, or did not.",
+               MetricType::Counter);
+  for (size_t i = 0; i < status.routes.size(); ++i) {
+    for (const ResumeResult& result : kResumeResults) {
+      const uint64_t sum = Sum(workers, [&](const WorkerStats& w) -> const Cell& { return cells(i)(w).*result.cell; });
+      Page::AddTo(resumes, {{"route", status.routes[i].name}, {"result", result.name}}, static_cast<double>(sum));
     }
   }
 

@@ -53,8 +53,11 @@ struct RouteCells {
   Cell saved;                  // …and whose client got an answer that is no failure
   Cell lost;                   // requests answered by our own 5xx or cut after commit
   Cell fail_open;
-  Cell hedges;      // a second attempt started beside a slow one
-  Cell hedges_won;  // …and answered first
+  Cell hedges;           // a second attempt started beside a slow one
+  Cell resumes_done;     // a response that broke off goes on from another region
+  Cell resumes_refused;  // …does not: what the other region has is not the same
+  Cell resumes_failed;   // …does not: no other region answered
+  Cell hedges_won;       // …and answered first
   LatencyCells duration;
 };
 

@@ -178,6 +178,7 @@ TEST_F(CompleteConfig, SaysAServicesTimeoutsPoolAndTls) {
   EXPECT_EQ(shop.timeouts.tls, 30ms);
   EXPECT_EQ(shop.timeouts.first_byte, 4s);
   EXPECT_EQ(shop.timeouts.request, 1h);
+  EXPECT_EQ(shop.timeouts.stall, 2s);
   EXPECT_EQ(shop.timeouts.idle, 5min);
   EXPECT_EQ(shop.pool.max_connections, 9u);
   EXPECT_EQ(shop.pool.max_streams, 8u);
@@ -194,6 +195,7 @@ TEST_F(CompleteConfig, SaysWhatARouteMayRepeat) {
   EXPECT_EQ(api.failure_statuses, StatusSet().Add(404).Add(503));
   EXPECT_TRUE(api.replay_unsafe);
   EXPECT_EQ(api.hedge, 20ms);
+  EXPECT_TRUE(api.resume);
   const RouteModel& root = model().routes.at(1);
   EXPECT_FALSE(root.failure_statuses) << "the service's own";
   EXPECT_FALSE(root.replay_unsafe);

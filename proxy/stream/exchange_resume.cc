@@ -1,0 +1,90 @@
+// A committed response goes on after its origin broke: the rest is asked of the next region (policy/resume_rules.h).
+#include <algorithm>
+
+#include "policy/answer.h"
+#include "policy/resume_rules.h"
+#include "stream/exchange.h"
+
+namespace meridian {
+namespace {
+
+constexpr int kMaxContinuations = 3;
+
+}  // namespace
+
+// What the client reads: the attempt's own body, or one that can be continued.
+BodyPipe& Exchange::RelayedBody() {
+  Attempt& attempt = *attempt_;
+  if (!route().resume || !Resumable(request_, attempt.head())) return attempt.body();
+  ResumedBodySink& sink = *this;
+  resumed_ = std::make_unique<ResumedBody>(context_.loop(), sink, static_cast<uint64_t>(attempt.head().content_length),
+                                           attempt.head().headers.Get(HeaderId::kEtag));
+  return resumed_->pipe();
+}
+
+// The attempt, or the continuation, ended without the whole body.
+void Exchange::OnCommittedFailure() {
+  if (!resumed_) {
+    // Too late to hide it: what was cut must look cut. The codec saw the body fail.
+    lost_ = true;
+    end_ = "origin_reset";
+    return;
+  }
+  resumed_->SourceBroke();
+}
+
+void Exchange::OnSourceOver() {
+  const TimePoint now = context_.loop().Now();
+  if (resumed_->deadline == TimePoint{}) resumed_->deadline = now + service().timeouts.request;
+  Drop(attempt_);
+  AskForRest(request_, resumed_->etag(), resumed_->delivered());
+  Error ignored;
+  while (next_step_ < plan_.size && resumed_->continuations < kMaxContinuations && now < resumed_->deadline) {
+    if (!context_.budget(plan_.service).TakeReplay(now, plan_.fail_open)) {
+      context_.stats().retry_budget_exhausted.Add();
+      break;
+    }
+    ++resumed_->continuations;
+    Step step = plan_.steps[next_step_++];
+    step.reason = StepReason::kResume;
+    if (!StartAttempt(attempt_, step, -1, &ignored)) continue;
+    const Duration patience = std::min(context_.latency(route_).AutoTimeout(now), resumed_->deadline - now);
+    attempt_->until = now + patience;
+    return timer_.Arm(patience);
+  }
+  context_.route_cells(route_).resumes_failed.Add();
+  CutResumed();
+}
+
+void Exchange::OnContinuationHead(Attempt& attempt) {
+  if (ContinuesExactly(attempt.head(), resumed_->etag(), resumed_->delivered(), resumed_->total())) {
+    context_.route_cells(route_).resumes_done.Add();
+    resumed_->deadline = {};
+    ArmRelayTimer();
+    return resumed_->Attach(attempt.body());
+  }
+  if (Judge(attempt.head(), FailureStatuses()) != AnswerKind::kGood) {
+    ReportSignal(attempt, Signal::kFailure);
+    return resumed_->SourceBroke();  // another region may do better
+  }
+  // A 200, another tag, another range: the representation is not the same, or nobody can tell.
+  context_.route_cells(route_).resumes_refused.Add();
+  CutResumed();
+}
+
+void Exchange::OnContinuationTimeout() {
+  RecordOf(*attempt_).error = Name(ErrorCode::kResponseTimeout);
+  RecordOf(*attempt_).time = context_.loop().Now() - attempt_->started;
+  ReportSignal(*attempt_, Signal::kFailure);
+  OnSourceOver();
+}
+
+void Exchange::CutResumed() {
+  lost_ = true;
+  end_ = "origin_reset";
+  timer_.Cancel();
+  Drop(attempt_);
+  resumed_->Cut();
+}
+
+}  // namespace meridian

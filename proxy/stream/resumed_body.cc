@@ -1,0 +1,50 @@
+#include "stream/resumed_body.h"
+
+#include <algorithm>
+
+namespace meridian {
+
+ResumedBody::ResumedBody(Loop& loop, ResumedBodySink& sink, uint64_t total, std::string_view etag)
+    : sink_(sink), total_(total), etag_(etag), hook_(loop, Bind<&ResumedBody::OnHook>(this)) {
+  pipe_.set_writer(this);
+}
+
+void ResumedBody::Attach(BodyPipe& source) {
+  source_ = &source;
+  broke_ = false;
+  source.set_reader(this);
+  Pump();
+}
+
+void ResumedBody::Pump() {
+  if (!source_) return;
+  if (pipe_.size() < BodyPipe::kHighWater && source_->size() > 0) {
+    source_->MoveTo(std::min<size_t>(source_->size(), BodyPipe::kHighWater - pipe_.size()), pipe_);
+  }
+  if (source_->size() > 0) return;
+  if (source_->finished() && delivered() == total_) {
+    Detach();
+    return pipe_.Finish();
+  }
+  if (!broke_) return;
+  Detach();
+  hook_.NextTurn();
+}
+
+void ResumedBody::SourceBroke() {
+  broke_ = true;
+  if (source_) return Pump();
+  hook_.NextTurn();  // it never had one: the continuation failed before its head
+}
+
+void ResumedBody::Cut() {
+  Detach();
+  pipe_.Fail();
+}
+
+void ResumedBody::Detach() {
+  if (source_) source_->RemoveReader(this);
+  source_ = nullptr;
+}
+
+}  // namespace meridian
