@@ -42,6 +42,14 @@ def meridian_binary():
     return str(path)
 
 
+def bench_tool(name):
+    """One of bench/tools, built."""
+    path = Path(os.environ.get("MERIDIAN_BENCH_TOOLS", ROOT / "build/release")) / name
+    if not os.access(path, os.X_OK):
+        raise StageError(f"no {path}; `cmake --build --preset release --target bench_tools` makes it")
+    return str(path)
+
+
 def group_members(group):
     """Every process of a process group: {pid: the fields of /proc/PID/stat behind the name}."""
     members = {}
@@ -70,6 +78,13 @@ class Process:
 
     def alive(self):
         return self._process.poll() is None
+
+    def wait(self, timeout):
+        """The exit status; StageError when it does not end in time."""
+        try:
+            return self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            raise StageError(f"{self.name} did not end within {timeout:.0f} s:\n{self.tail()}") from None
 
     def cpu_seconds(self):
         """User and system time of all processes and threads so far, exited threads included."""
@@ -161,16 +176,21 @@ class Stage:
         both.write_bytes(cert.read_bytes() + key.read_bytes())
         return cert, key, both
 
-    def start(self, name, command, port, cpu=None, timeout=10.0):
-        """Starts a server and returns when it accepts connections on `port`."""
+    def launch(self, name, command, cpu=None):
+        """Starts a program that nobody connects to."""
         process = Process(name, command, self.path(f"{name}.log"), cpu)
         self._processes.append(process)
+        return process
+
+    def start(self, name, command, port, cpu=None, timeout=10.0, host="127.0.0.1"):
+        """Starts a server and returns when it accepts connections on `port`."""
+        process = self.launch(name, command, cpu)
         deadline = time.monotonic() + timeout
         while True:
             if not process.alive():
                 raise StageError(f"{name} ended at its start:\n{process.tail()}")
             try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                socket.create_connection((host, port), timeout=1).close()
                 return process
             except OSError:
                 if time.monotonic() > deadline:
