@@ -113,6 +113,7 @@ class BodyPipe {
   }
   // What was kept is given up.
   void Forget() { kept_.reset(); }
+  bool keeping() const { return kept_ != nullptr; }
   // The next reader can have it from its first byte.
   bool whole() const { return consumed_ == 0 || kept_; }
   // REQUIRES: whole().

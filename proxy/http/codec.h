@@ -141,6 +141,9 @@ class ClientCodec : public Codec {
   virtual ClientStream* Start(const RequestHead& request, BodyPipe* body, ResponseHandler& handler) = 0;
   // How many more streams can be started now.
   virtual size_t available() const = 0;
+  // Something must have come by now and did not: the connection is of no use. Asked by its owner now and then.
+  static constexpr Duration kPatience = 1s;
+  virtual bool stuck(TimePoint now) const = 0;
   virtual size_t active_streams() const = 0;
 };
 

@@ -190,6 +190,7 @@ void H1Client::FailStream(Error error, bool peer_closed) {
 void H1Client::Cancel() {
   if (!handler_) return;
   const bool before_head = !head_received_;
+  abandoned_at_ = host_.Now();
   Release();
   // Called from OnHead the rest may be discarded; otherwise the response is of unknown length.
   if (before_head || !request_done_ || parser_.content_length() < 0 || parser_.content_length() > kDiscardAtMost) {

@@ -25,6 +25,8 @@ class H1Client final : public ClientCodec,
   ClientStream* Start(const RequestHead& request, BodyPipe* body, ResponseHandler& handler) override;
   size_t available() const override { return busy_ || finished_ || error_ ? 0 : 1; }
   size_t active_streams() const override { return handler_ ? 1 : 0; }
+  // The rest of an answer that nobody wants any more takes too long.
+  bool stuck(TimePoint now) const override { return busy_ && !handler_ && now - abandoned_at_ > kPatience; }
 
   void OnBytes(Block* block, std::span<const uint8_t> bytes) override;
   void OnEof() override;
@@ -70,6 +72,7 @@ class H1Client final : public ClientCodec,
   bool response_begun_ = false;
   bool head_received_ = false;
   bool keep_alive_ = false;
+  TimePoint abandoned_at_{};  // when its handler let go
   int informational_ = 0;
 };
 

@@ -102,6 +102,7 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
     handler_ = nullptr;
     ReleasePipes();
     client_.ResetStream(id, NGHTTP2_CANCEL);
+    client_.Suspect();
   }
 
  private:
@@ -124,7 +125,7 @@ H2Client::H2Client(CodecHost& host, const MessageLimits& limits) : H2Session(hos
 }
 
 size_t H2Client::available() const {
-  if (error_ || goaway_ || !nghttp2_session_check_request_allowed(session_)) return 0;
+  if (error_ || goaway_ || suspect_ || !nghttp2_session_check_request_allowed(session_)) return 0;
   const uint32_t theirs = nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
   const size_t most = std::min(theirs, limits_.max_streams);
   return most > active() ? most - active() : 0;
@@ -152,6 +153,15 @@ ClientStream* H2Client::Start(const RequestHead& request, BodyPipe* body, Respon
   stream->Begin(request, body);
   host_.WantWrite();
   return stream;
+}
+
+void H2Client::Suspect() {
+  const TimePoint now = host_.Now();
+  if (suspect_ || now - heard_at_ < kSilence) return;
+  suspect_ = true;
+  suspect_since_ = now;
+  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
+  host_.WantWrite();
 }
 
 int H2Client::OnBeginHeaders(const nghttp2_frame&) { return 0; }

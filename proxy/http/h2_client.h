@@ -1,7 +1,8 @@
 // HTTP/2 towards origins: many requests on one connection.
 //
 // The connection window is as large as all stream windows together, so that one slow client never holds up the
-// other streams of a shared origin connection.
+// other streams of a shared origin connection. When a stream is given up on a silent connection, a PING asks whether it
+// is still alive; until anything comes it takes no new streams, and after ClientCodec::kPatience it is stuck.
 #pragma once
 
 #include "http/h2_session.h"
@@ -18,7 +19,12 @@ class H2Client final : public ClientCodec, private H2Session {
   size_t available() const override;
   size_t active_streams() const override { return active(); }
 
-  void OnBytes(Block* block, std::span<const uint8_t> bytes) override { Feed(block, bytes); }
+  void OnBytes(Block* block, std::span<const uint8_t> bytes) override {
+    heard_at_ = host_.Now();
+    suspect_ = false;
+    Feed(block, bytes);
+  }
+  bool stuck(TimePoint now) const override { return suspect_ && now - suspect_since_ > kPatience; }
   void OnEof() override;
   void Produce(OutBuffer& out) override { Drain(out); }
   bool expects_more() const override { return active() > 0; }
@@ -36,6 +42,12 @@ class H2Client final : public ClientCodec, private H2Session {
   void OnStreamClosed(H2Stream* stream, uint32_t code) override;
   void OnFrame(const nghttp2_frame& frame) override;
 
+  void Suspect();
+
+  static constexpr Duration kSilence = 100ms;  // shorter ones are nothing special
+  TimePoint heard_at_{};
+  bool suspect_ = false;  // a PING is out
+  TimePoint suspect_since_{};
   bool goaway_ = false;  // the origin takes no new requests here
   int32_t taken_ = 0;    // the last stream it took
 };

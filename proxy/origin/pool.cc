@@ -8,11 +8,12 @@
 namespace meridian {
 namespace {
 
-constexpr Duration kSweepInterval = 5s;
+constexpr Duration kSweepInterval = 1s;
 constexpr Error kNoEndpoint{ErrorCode::kNoEndpoint, Fault::kOrigin, Retry::kAlways, "the origin's name has no address"};
 constexpr Error kPoolFull{ErrorCode::kPoolFull, Fault::kSelf, Retry::kAlways, "too many requests wait for this origin"};
 constexpr Error kConnectTimeout{ErrorCode::kConnectTimeout, Fault::kOrigin, Retry::kAlways, "connect timed out"};
 constexpr Error kTlsTimeout{ErrorCode::kTlsFailed, Fault::kOrigin, Retry::kAlways, "TLS handshake timed out"};
+constexpr Error kStuck{ErrorCode::kResponseTimeout, Fault::kOrigin, Retry::kIfIdempotent, "the connection is stuck"};
 constexpr Error kIdle{};
 
 }  // namespace
@@ -38,6 +39,7 @@ class OriginPool::Connection final : public WireOwner, public Disposable {
   bool ready() const { return codec_ != nullptr; }
   bool idle() const { return codec_ && codec_->active_streams() == 0; }
   void Close() { wire_.Close(kIdle, false); }
+  void Abandon() { wire_.Close(kStuck, true); }
 
   bool listed = false;  // in idle_
   TimePoint idle_since{};
@@ -230,11 +232,13 @@ void OriginPool::Unlink(PoolRequest* request) {
 
 void OriginPool::Sweep() {
   const TimePoint now = loop_.Now();
-  std::vector<Connection*> old;
+  std::vector<Connection*> old, stuck;
   for (const auto& c : connections_) {
+    if (c->ready() && c->codec()->stuck(now)) stuck.push_back(c.get());
     if (c->listed && c->idle() && now - c->idle_since >= options_.limits.idle_timeout) old.push_back(c.get());
   }
   if (options_.warm && old.size() == connections_.size() && !old.empty()) old.pop_back();
+  for (Connection* c : stuck) c->Abandon();
   for (Connection* c : old) c->Close();
   if (!connections_.empty()) sweep_timer_.Arm(kSweepInterval);
 }

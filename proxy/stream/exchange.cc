@@ -153,7 +153,9 @@ void Exchange::MakePlan() {
   const int arm = PickArm(world_->routes[route_], stream_context_.wish, context_.DrawArm(route_));
   if (arm < 0) return GiveUp(kNoWeight);
   const uint16_t service = route().split[static_cast<size_t>(arm)].service;
-  const bool may_try_half_open = !request_.has_body && Replayable();
+  plan_.service = service;
+  KeepBody();
+  const bool may_try_half_open = Replayable() && (!request_.has_body || request_body_.keeping());
   const int trial = may_try_half_open ? context_.TakeTrial(service) : -1;
   plan_ =
       BuildPlan(*world_, route_, static_cast<uint16_t>(arm), stream_context_.wish, trial, context_.DrawRegion(service));
@@ -163,7 +165,6 @@ void Exchange::MakePlan() {
   deadline_ =
       head_read_ + std::min(stream_context_.wish.deadline.value_or(Duration::max()), this->service().timeouts.request);
   deadline_runs_ = !request_.has_body || stream_context_.wish.deadline.has_value();
-  KeepBody();
   context_.budget(service).OnFirstAttempt(head_read_);
   TrySteps(kDeadline);
 }

@@ -92,6 +92,7 @@ class Exchange final : public ConnectionExchange,
   Duration AttemptTime(TimePoint now);
   Duration HedgeDelay(const Attempt& attempt, TimePoint now);
   void StartRival();
+  void OnDoubt();
   bool uploading() const { return request_.has_body && !body_sent_; }
   bool Replayable() const;
   const StatusSet& FailureStatuses() const;
@@ -130,6 +131,7 @@ class Exchange final : public ConnectionExchange,
   uint64_t progress_ = 0;    // what moved by the last look at the timer
   TimePoint progress_at_{};  // of an upload, or of a response that is relayed
   TimePoint hedge_at_{};     // when a rival starts; the epoch: none will
+  TimePoint doubt_at_{};     // when the region hears of an attempt that must be waited for; the epoch: never
   uint64_t replay_reserved_ = 0;
 
   Arena arena_;

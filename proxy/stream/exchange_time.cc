@@ -17,6 +17,10 @@ constexpr Duration kUploadLook = 500ms;
 // An attempt that has somewhere else to go gets at most this part of what is left.
 constexpr double kAttemptShare = 0.6;
 
+// How often a body is looked at within `timeouts.stall`: a stall is noticed after one and a quarter of it at the
+// latest.
+constexpr int kStallLooks = 4;
+
 // A trial of a half-open region has this long before the next region is asked as well.
 constexpr Duration kTrialHedge = 100ms;
 constexpr Duration kMinAutoHedge = 5ms;
@@ -35,6 +39,12 @@ void Exchange::ArmAttemptTimer() {
   attempt_->until = now + AttemptTime(now);
   const Duration hedge = HedgeDelay(*attempt_, now);
   hedge_at_ = hedge > Duration::zero() && now + hedge < attempt_->until ? now + hedge : TimePoint{};
+  // An attempt that can't be moved is waited for. Its region need not wait to hear of it, though, once it is known how
+  // long answers take on this route.
+  const bool may_be_moved = Replayable() && next_step_ < plan_.size;
+  LatencyWindow& latency = context_.latency(route_);
+  const bool known = !may_be_moved && latency.count(now) >= LatencyWindow::kMinSamples;
+  doubt_at_ = known ? now + latency.AutoTimeout(now) : TimePoint{};
   ArmTryingTimer();
 }
 
@@ -42,6 +52,7 @@ void Exchange::ArmTryingTimer() {
   TimePoint next = attempt_->until;
   if (rival_) next = std::min(next, rival_->until);
   if (hedge_at_ != TimePoint{}) next = std::min(next, hedge_at_);
+  if (doubt_at_ != TimePoint{}) next = std::min(next, doubt_at_);
   timer_.Arm(next - context_.loop().Now());
 }
 
@@ -110,6 +121,16 @@ void Exchange::OnTryingTimer() {
   if (now >= attempt_->until) return OnAttemptTimeout(*attempt_);
   if (rival_ && now >= rival_->until) return OnAttemptTimeout(*rival_);
   if (hedge_at_ != TimePoint{} && now >= hedge_at_) StartRival();
+  if (doubt_at_ != TimePoint{} && now >= doubt_at_) return OnDoubt();
+  ArmTryingTimer();
+}
+
+void Exchange::OnDoubt() {
+  doubt_at_ = {};
+  // What still waits for a connection was not sent: any method may move.
+  if (!attempt_->live() && next_step_ < plan_.size && request_body_.whole()) return OnAttemptTimeout(*attempt_);
+  const Step& step = attempt_->step();
+  context_.Report(plan_.service, step.region, Signal::kFailure, step.reason == StepReason::kTrial, Duration::zero());
   ArmTryingTimer();
 }
 
@@ -150,7 +171,8 @@ void Exchange::OnUploadTimer() {
 void Exchange::ArmRelayTimer() {
   progress_at_ = context_.loop().Now();
   const bool length_known = attempt_->head().content_length != kUnknownLength;
-  timer_.Arm(length_known ? std::min(service().timeouts.idle, service().timeouts.stall) : service().timeouts.idle);
+  timer_.Arm(length_known ? std::min(service().timeouts.idle, service().timeouts.stall / kStallLooks)
+                          : service().timeouts.idle);
 }
 
 void Exchange::OnRelayTimer() {
@@ -175,8 +197,8 @@ void Exchange::OnRelayTimer() {
     ReportSignal(*attempt_, Signal::kFailure);
     if (resumed_) return OnSourceOver();
   }
-  // Twice as often as the stall is long, so that it is noticed after one and a half of it.
-  if (quiet < idle) return timer_.Arm(owes && !stalled_ ? std::min(stall / 2, idle - quiet) : idle - quiet);
+  const bool look_again = !replying && attempt_ && attempt_->head().content_length != kUnknownLength && !stalled_;
+  if (quiet < idle) return timer_.Arm(look_again ? std::min(stall / kStallLooks, idle - quiet) : idle - quiet);
   context_.stats().limit_timeouts.Add();
   end_ = "timeout";
   lost_ = true;

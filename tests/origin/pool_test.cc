@@ -327,6 +327,27 @@ TEST_F(PoolTest, DestroyingThePoolClosesEverything) {
   EXPECT_TRUE(RunUntil(loop_, [&] { return origin_.closed(0); }));
 }
 
+// ---- stuck ---------------------------------------------------------------------------------------------------------
+
+// An origin that hangs in the middle of an answer: whoever waited has gone, and its connections must not fill the pool.
+TEST_F(PoolTest, AConnectionWhoseUnwantedAnswerNeverEndsIsClosed) {
+  Make(OriginProtocol::kHttp, 1);
+  auto asker = std::make_unique<Asker>();
+  ASSERT_TRUE(asker->Ask(*pool_, at(origin_)));
+  Serve(0, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123");
+  ASSERT_TRUE(RunUntil(loop_, [&] { return asker->response.has_head; }));
+  asker.reset();
+  Asker next;
+  ASSERT_TRUE(next.Ask(*pool_, at(origin_)));
+  for (int i = 0; i < 4; ++i) {
+    loop_.Advance(500ms);
+    Settle(loop_);
+  }
+  loop_.Advance(500ms);
+  Serve(1);
+  EXPECT_TRUE(RunUntil(loop_, [&] { return next.done(); }));
+}
+
 // ---- in reserve ----------------------------------------------------------------------------------------------------
 
 TEST_F(PoolTest, AWarmPoolHasAConnectionBeforeTheFirstRequestAndKeepsIt) {

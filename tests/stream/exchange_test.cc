@@ -1004,5 +1004,194 @@ TEST_F(ExchangeTest, OurOwnAnswersAreMarkedAsOurs) {
   EXPECT_TRUE(Has(log, "\"end\":\"local\"")) << log;
 }
 
+// ---- a download that goes on ---------------------------------------------------------------------------------------
+
+class ResumeTest : public ExchangeTest {
+ protected:
+  static constexpr std::string_view kHead = "HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: 10\r\n\r\n";
+  // From byte 4 on, as asked.
+  static constexpr std::string_view kRest =
+      "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Range: bytes 4-9/10\r\nContent-Length: 6\r\n\r\n456789";
+  void StartWithResume() {
+    route().resume = true;
+    Start();
+  }
+  // The client has the first four bytes, then the origin breaks.
+  void Break(std::string_view head = kHead) {
+    Send(kGet);
+    const size_t c = Arrives(0);
+    origins_[0]->Answer(c, std::string(head) + "0123");
+    ASSERT_TRUE(ClientGets("\r\n\r\n0123"));
+    origins_[0]->CloseConnection(c);
+  }
+  void ExpectCut(size_t requests_elsewhere) {
+    EXPECT_TRUE(ClientIsCut());
+    EXPECT_TRUE(received().ends_with("\r\n\r\n0123")) << "a correct prefix and nothing else";
+    EXPECT_EQ(origins_[1]->total_requests() + origins_[2]->total_requests(), requests_elsewhere);
+  }
+};
+
+TEST_F(ResumeTest, ABrokenDownloadGoesOnFromTheNextRegion) {
+  StartWithResume();
+  Break();
+  const size_t c = Arrives(1);
+  EXPECT_TRUE(Has(origins_[1]->received(c), "range: bytes=4-\r\nif-range: \"v1\"\r\n"));
+  origins_[1]->Answer(c, kRest);
+  ASSERT_TRUE(ClientGets("\r\n\r\n0123456789"));
+  EXPECT_EQ(Count(received(), "HTTP/1.1"), 1u) << "the client sees one answer";
+  EXPECT_EQ(Signals(0, Signal::kFailure), 1u);
+  Pass(200ms);
+  EXPECT_EQ(Signals(1, Signal::kSuccess), 1u);
+  EXPECT_EQ(route_cells().resumes_done.Get(), 1u);
+  // The client's connection is as good as before.
+  received_.clear();
+  Send(kGet);
+  Answer(0, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  const std::string log = Log();
+  EXPECT_TRUE(Has(log, "\"status\":200,\"end\":\"complete\",\"bytes_in\":0,\"bytes_out\":10")) << log;
+  EXPECT_TRUE(Has(log, "\"reason\":\"resume\"")) << log;
+}
+
+TEST_F(ResumeTest, AContinuationThatBreaksGoesOnFromTheThirdRegion) {
+  StartWithResume();
+  Break();
+  const size_t second = Arrives(1);
+  origins_[1]->Answer(second, kRest.substr(0, kRest.size() - 3));
+  ASSERT_TRUE(ClientGets("\r\n\r\n0123456"));
+  origins_[1]->ResetConnection(second);
+  const size_t third = Arrives(2);
+  EXPECT_TRUE(Has(origins_[2]->received(third), "range: bytes=7-\r\n"));
+  origins_[2]->Answer(third,
+                      "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Range: bytes 7-9/10\r\nContent-Length: "
+                      "3\r\n\r\n789");
+  EXPECT_TRUE(ClientGets("\r\n\r\n0123456789"));
+}
+
+TEST_F(ResumeTest, AFailureStatusOfTheNextRegionMovesTheContinuationOn) {
+  StartWithResume();
+  Break();
+  Answer(1, k503);
+  Answer(2, kRest);
+  EXPECT_TRUE(ClientGets("\r\n\r\n0123456789"));
+}
+
+TEST_F(ResumeTest, OtherBytesUnderTheSameNameAreNeverMixedIn) {
+  for (const std::string_view answer : {
+           // The object has changed: If-Range makes it a whole 200.
+           std::string_view("HTTP/1.1 200 OK\r\nETag: \"v2\"\r\nContent-Length: 10\r\n\r\nABCDEFGHIJ"),
+           std::string_view("HTTP/1.1 206 Partial Content\r\nETag: \"v2\"\r\nContent-Range: bytes "
+                            "4-9/10\r\nContent-Length: 6\r\n\r\nEFGHIJ"),
+           std::string_view("HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Range: bytes "
+                            "3-8/10\r\nContent-Length: 6\r\n\r\n345678"),
+           std::string_view("HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Length: 6\r\n\r\n456789"),
+       }) {
+    route().resume = true;
+    if (!context_) Start();
+    if (!connection_) Connect();
+    received_.clear();
+    client_eof_ = false;
+    const uint64_t refused = route_cells().resumes_refused.Get();
+    Break();
+    if (HasFatalFailure()) return;
+    Answer(1, answer);
+    EXPECT_TRUE(ClientIsCut());
+    EXPECT_TRUE(received().ends_with("\r\n\r\n0123")) << received();
+    EXPECT_EQ(route_cells().resumes_refused.Get(), refused + 1);
+    close(client_);
+    client_ = -1;
+    Settle(loop_);
+  }
+}
+
+TEST_F(ResumeTest, WithoutAStrongTagOrWithoutTheKeyItIsCutAsEver) {
+  StartWithResume();
+  Break("HTTP/1.1 200 OK\r\nETag: W/\"v1\"\r\nContent-Length: 10\r\n\r\n");
+  ExpectCut(0);
+}
+
+TEST_F(ResumeTest, ARouteThatDoesNotAskForItIsCutAsEver) {
+  Start();
+  Break();
+  ExpectCut(0);
+}
+
+TEST_F(ResumeTest, WhenNoRegionIsLeftWhatTheClientHasLooksCut) {
+  StartWithResume();
+  Break();
+  Answer(1, k503);
+  Answer(2, k503);
+  ExpectCut(2);
+  EXPECT_EQ(route_cells().resumes_failed.Get(), 1u);
+}
+
+TEST_F(ResumeTest, AStallIsABreakOnlyFasterThanTheIdleTimeout) {
+  StartWithResume();
+  Send(kGet);
+  origins_[0]->Answer(Arrives(0), std::string(kHead) + "0123");
+  ASSERT_TRUE(ClientGets("\r\n\r\n0123"));
+  Pass(1600ms);
+  Answer(1, kRest);
+  EXPECT_TRUE(ClientGets("\r\n\r\n0123456789"));
+  EXPECT_EQ(Signals(0, Signal::kFailure), 1u);
+}
+
+TEST_F(ResumeTest, AContinuationThatNeverAnswersIsLeftToo) {
+  StartWithResume();
+  Break();
+  Arrives(1);
+  Pass(1100ms);
+  Answer(2, kRest);
+  EXPECT_TRUE(ClientGets("\r\n\r\n0123456789"));
+}
+
+TEST_F(ResumeTest, AClientThatGoesAwayEndsTheContinuation) {
+  StartWithResume();
+  Break();
+  const size_t c = Arrives(1);
+  close(client_);
+  client_ = -1;
+  EXPECT_TRUE(RunUntil(loop_, [&] { return origins_[1]->closed(c); }));
+}
+
+// The client's answer stays open as long as it may; the region is left all the same.
+TEST_F(ExchangeTest, AStalledBodyOfKnownLengthSpeaksAgainstItsRegionOnce) {
+  Start();
+  Send(kGet);
+  origins_[0]->Answer(Arrives(0), "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123");
+  ASSERT_TRUE(ClientGets("\r\n\r\n0123"));
+  Pass(900ms);
+  EXPECT_EQ(Signals(0, Signal::kFailure), 0u);
+  Pass(700ms);
+  EXPECT_EQ(Signals(0, Signal::kFailure), 1u);
+  Pass(10s);
+  EXPECT_EQ(Signals(0, Signal::kFailure), 1u);
+  origins_[0]->Send(0, "456789");
+  EXPECT_TRUE(ClientGets("\r\n\r\n0123456789"));
+}
+
+TEST_F(ExchangeTest, AnEventStreamMayBeSilent) {
+  Start();
+  Send(kGet);
+  origins_[0]->Answer(Arrives(0), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n");
+  ASSERT_TRUE(ClientGets("hi"));
+  Pass(10s);
+  EXPECT_EQ(Signals(0, Signal::kFailure), 0u);
+}
+
+// ---- what can't be moved -------------------------------------------------------------------------------------------
+
+TEST_F(ExchangeTest, ARegionHearsOfAPostThatHangsLongBeforeThePostGivesUp) {
+  Start();
+  for (uint32_t i = 0; i < LatencyWindow::kMinSamples; ++i) context_->latency(0).Add(10ms, loop_.Now());
+  Send("POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 0\r\n\r\n");
+  const size_t c = Arrives(0);
+  Pass(600ms);
+  EXPECT_EQ(Signals(0, Signal::kFailure), 1u);
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+  origins_[0]->Answer(c, kOk);
+  EXPECT_TRUE(ClientGets("\r\n\r\nok")) << "it was only slow";
+}
+
 }  // namespace
 }  // namespace meridian
