@@ -19,6 +19,7 @@ constexpr size_t kMaxAuditText = 256;
 constexpr std::string_view kRoutes = "/v1/routes/";
 constexpr std::string_view kWeights = "/weights";
 constexpr std::string_view kRegions = "/v1/regions/";
+constexpr std::string_view kDrills = "/v1/drills";
 
 constexpr char kText[] = "text/plain; charset=utf-8";
 constexpr char kMetrics[] = "text/plain; version=0.0.4; charset=utf-8";
@@ -31,8 +32,11 @@ constexpr char kListing[] =
     "GET /v1/status                        regions, services, origins, health, routes, shares\n"
     "GET, PATCH /v1/routes/{name}/weights  {\"weights\":{\"shop\":90,\"shop-v2\":10}}\n"
     "GET, PATCH /v1/regions/{name}         {\"dial\":\"50%\"}\n"
+    "GET, POST /v1/drills                  "
+    "{\"region\":\"eu-west-1\",\"kind\":\"503\",\"share\":\"100%\",\"for\":\"60s\"}\n"
+    "GET, DELETE /v1/drills/{id}           a failure on purpose, its report, and its end\n"
     "\n"
-    "PATCH needs If-Match with the ETag of a GET, and Content-Type: application/json.\n";
+    "PATCH needs If-Match with the ETag of a GET; PATCH and POST need Content-Type: application/json.\n";
 
 // What goes back, and what the audit line says about it.
 struct Reply {
@@ -213,6 +217,53 @@ Reply Region(AdminBackend& backend, const AdminRequest& request, std::string_vie
                   "dial " + DialText(region->dial) + " -> " + DialText(dial));
 }
 
+Reply StartDrill(AdminBackend& backend, const AdminRequest& request) {
+  if (!IsJson(request.content_type)) return Problem(415, "the body must be sent as Content-Type: application/json");
+  if (request.body.size() > kMaxBody) return Problem(413, "the body is larger than 64 KiB");
+  DrillRequest drill;
+  if (BodyProblem problem = ParseDrill(request.body, &drill); problem.status != 0) {
+    return Problem(problem.status, problem.detail);
+  }
+  const Status status = backend.GetStatus();
+  if (!FindNamed(status.regions, drill.region)) {
+    const std::string suggestion = Suggest(status.regions, drill.region);
+    return Problem(422, "no region '" + drill.region + "'" + (suggestion.empty() ? "" : "; " + suggestion));
+  }
+  std::string error;
+  const uint64_t id = backend.StartDrill(drill, request.peer, &error);
+  if (id == 0) return Problem(409, error);
+  for (const DrillStatus& started : backend.GetStatus().drills) {
+    if (started.id != id) continue;
+    Reply reply = Document(DrillJson(started), {}, "drill " + std::to_string(id) + " of " + drill.region);
+    reply.response.status = 201;
+    reply.response.headers.emplace_back("Location", std::string(kDrills) + "/" + std::to_string(id));
+    return reply;
+  }
+  return Problem(500, "the drill is not listed");
+}
+
+Reply AllDrills(AdminBackend& backend, const AdminRequest& request) {
+  if (IsRead(request)) return Document(DrillsJson(backend.GetStatus().drills));
+  if (request.method == "POST") return StartDrill(backend, request);
+  return WrongMethod(request, "GET, HEAD, POST");
+}
+
+Reply OneDrill(AdminBackend& backend, const AdminRequest& request, std::string_view id) {
+  const bool cancel = request.method == "DELETE";
+  if (!IsRead(request) && !cancel) return WrongMethod(request, "GET, HEAD, DELETE");
+  for (const DrillStatus& drill : backend.GetStatus().drills) {
+    if (std::to_string(drill.id) != id) continue;
+    if (!cancel) return Document(DrillJson(drill));
+    if (!backend.CancelDrill(drill.id)) return Problem(409, "drill " + std::string(id) + " is over: " + drill.state);
+    DrillStatus ended = drill;
+    for (const DrillStatus& now : backend.GetStatus().drills) {
+      if (now.id == drill.id) ended = now;
+    }
+    return Document(DrillJson(ended), {}, "drill " + std::string(id) + " cancelled");
+  }
+  return NotFound("no drill '" + std::string(id) + "' among the last ones");
+}
+
 Reply Ready(AdminBackend& backend) {
   const Status status = backend.GetStatus();
   if (status.draining) return Text(503, kText, "draining\n");
@@ -247,6 +298,8 @@ Reply Answer(AdminBackend& backend, const std::string& self, const AdminRequest&
   }
   if (const auto route = NameIn(request.path, kRoutes, kWeights)) return Weights(backend, request, *route);
   if (const auto region = NameIn(request.path, kRegions, "")) return Region(backend, request, *region);
+  if (request.path == kDrills) return AllDrills(backend, request);
+  if (const auto id = NameIn(request.path, "/v1/drills/", "")) return OneDrill(backend, request, *id);
   return NotFound("nothing is at '" + request.path + "'; GET / lists what there is");
 }
 

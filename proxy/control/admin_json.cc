@@ -101,6 +101,31 @@ Json RegionDocument(const RegionStatus& region) {
   return {{"dial", region.dial}, {"dial_version", region.dial_version}};
 }
 
+Json DrillDocument(const DrillStatus& drill) {
+  return {{"id", drill.id},
+          {"region", drill.region},
+          {"kind", drill.kind},
+          {"share", drill.share},
+          {"delay_s", drill.delay_s},
+          {"for_s", drill.for_s},
+          {"elapsed_s", drill.elapsed_s},
+          {"abort_after", drill.abort_after},
+          {"by", drill.by},
+          {"state", drill.state},
+          {"why", drill.why},
+          {"settled", drill.settled},
+          {"touched", drill.touched},
+          {"saved", drill.saved},
+          {"lost", drill.lost},
+          {"left_after_s", drill.left_after_s}};
+}
+
+Json DrillDocuments(const std::vector<DrillStatus>& drills) {
+  Json documents = Json::array();
+  for (const DrillStatus& drill : drills) documents.push_back(DrillDocument(drill));
+  return documents;
+}
+
 // The whole body as one JSON value. nlohmann keeps the last of two equal members; whoever sends two means something
 // that we can't know, so they are refused.
 BodyProblem ParseObject(std::string_view body, Input* out) {
@@ -203,11 +228,17 @@ std::string StatusJson(const Status& status) {
   for (const RegionStatus& region : status.regions) Append(regions, region.name, RegionDocument(region));
   for (const ServiceStatus& service : status.services) Append(services, service.name, ServiceDocument(service));
   for (const RouteStatus& route : status.routes) Append(routes, route.name, RouteDocument(route));
-  const Json document = {
-      {"edge", status.edge},         {"version", status.version},     {"snapshot", status.snapshot},
-      {"uptime_s", status.uptime_s}, {"ready", status.ready},         {"draining", status.draining},
-      {"workers", status.workers},   {"regions", std::move(regions)}, {"services", std::move(services)},
-      {"routes", std::move(routes)}};
+  const Json document = {{"edge", status.edge},
+                         {"version", status.version},
+                         {"snapshot", status.snapshot},
+                         {"uptime_s", status.uptime_s},
+                         {"ready", status.ready},
+                         {"draining", status.draining},
+                         {"workers", status.workers},
+                         {"regions", std::move(regions)},
+                         {"services", std::move(services)},
+                         {"routes", std::move(routes)},
+                         {"drills", DrillDocuments(status.drills)}};
   return Dump(document, 2);
 }
 
@@ -257,6 +288,61 @@ BodyProblem ParseDial(std::string_view body, double* dial) {
     return {422, "'dial' must be a number from 0 to 1, or a percentage in quotes such as \"50%\""};
   }
   *dial = value;
+  return {};
+}
+
+std::string DrillJson(const DrillStatus& drill) { return Dump(DrillDocument(drill), -1); }
+
+std::string DrillsJson(const std::vector<DrillStatus>& drills) {
+  return Dump({{"drills", DrillDocuments(drills)}}, -1);
+}
+
+BodyProblem ParseDrill(std::string_view body, DrillRequest* drill) {
+  Input document;
+  if (BodyProblem problem = ParseObject(body, &document); problem.status != 0) return problem;
+  static const std::vector<std::string> known = {"region", "kind", "share", "for", "delay", "abort_after", "force"};
+  for (const auto& [key, value] : document.items()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      return {422, WithSuggestion("unknown member '" + key + "'", DidYouMean(Nearest(key, known)))};
+    }
+    const bool text = key != "abort_after" && key != "force";
+    if (text && !value.is_string()) return {422, "'" + key + "' must be text in quotes"};
+  }
+  for (const char* needed : {"region", "kind"}) {
+    if (!document.contains(needed)) return {422, "the member '" + std::string(needed) + "' is missing"};
+  }
+  drill->region = document["region"].get<std::string>();
+  const std::optional<DrillKind> kind = ParseDrillKind(document["kind"].get_ref<const std::string&>());
+  if (!kind) return {422, "'kind' must be \"503\", \"reset\", \"hang\" or \"slow\""};
+  drill->kind = *kind;
+  if (document.contains("share")) {
+    uint32_t ppm = 0;
+    const std::string complaint = ParsePercent(document["share"].get_ref<const std::string&>(), &ppm);
+    if (!complaint.empty()) return {422, "'share' is no percentage: " + complaint};
+    if (ppm == 0) return {422, "'share' must be above 0%"};
+    drill->share = static_cast<double>(ppm) / kWholePpm;
+  }
+  const auto duration = [&](const char* key, Duration least, Duration most, Duration* out) -> BodyProblem {
+    if (!document.contains(key)) return {};
+    const std::string complaint = ParseDuration(document[key].get_ref<const std::string&>(), out);
+    if (!complaint.empty()) return {422, "'" + std::string(key) + "' " + complaint};
+    if (*out >= least && *out <= most) return {};
+    return {422, "'" + std::string(key) + "' must be within " + FormatDuration(least) + " and " + FormatDuration(most)};
+  };
+  BodyProblem problem = duration("for", Drills::kMinLength, Drills::kMaxLength, &drill->length);
+  if (problem.status == 0) problem = duration("delay", 1ms, 1min, &drill->delay);
+  if (problem.status != 0) return problem;
+  if (document.contains("abort_after")) {
+    const Input& count = document["abort_after"];
+    if (!count.is_number_unsigned() || count.get<uint64_t>() == 0) {
+      return {422, "'abort_after' must be a whole number above 0"};
+    }
+    drill->abort_after = count.get<uint64_t>();
+  }
+  if (document.contains("force")) {
+    if (!document["force"].is_boolean()) return {422, "'force' must be true or false"};
+    drill->force = document["force"].get<bool>();
+  }
   return {};
 }
 

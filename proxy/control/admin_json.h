@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/drills.h"
 #include "telemetry/status.h"
 
 namespace meridian {
@@ -16,6 +17,9 @@ std::string StatusJson(const Status& status);
 std::string WeightsJson(const RouteStatus& route);
 // {"region":"eu-west-1","dial":0.5}
 std::string DialJson(const RegionStatus& region);
+// {"id":1,"region":"eu-west-1","kind":"503",…}, and {"drills":[…]}
+std::string DrillJson(const DrillStatus& drill);
+std::string DrillsJson(const std::vector<DrillStatus>& drills);
 // RFC 9457.
 std::string ProblemJson(int status, std::string_view title, std::string_view detail);
 
@@ -30,5 +34,8 @@ struct BodyProblem {
 BodyProblem ParseWeights(std::string_view body, const RouteStatus& route, std::vector<uint32_t>* weights);
 // {"dial":"50%"} or a number from 0 to 1.
 BodyProblem ParseDial(std::string_view body, double* dial);
+// {"region":"eu-west-1","kind":"503"|"reset"|"hang"|"slow"} and, each optional, "share":"100%", "for":"60s",
+// "delay":"1s", "abort_after":1, "force":false. No other member.
+BodyProblem ParseDrill(std::string_view body, DrillRequest* drill);
 
 }  // namespace meridian

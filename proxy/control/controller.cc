@@ -33,6 +33,7 @@ Controller::Controller(Loop& loop, std::shared_ptr<const Model> model, const Ori
       endpoint_feed_(loop, *this),
       failovers_(*model_),
       latency_(CountRegions(*model_)),
+      drills_(*model_),
       route_order_(OrderRoutes(model_->routes)),
       publish_hook_(loop, Bind<&Controller::Publish>(this)),
       tick_timer_(loop, Bind<&Controller::OnTick>(this)) {
@@ -106,9 +107,13 @@ const std::vector<Endpoint>& Controller::ProbeEndpoints(size_t id) {
   return endpoint_feed_.endpoints(origins_[id].endpoint_id);
 }
 
-void Controller::OnProbe(size_t id, const ProbeResult& result) {
+void Controller::OnProbe(size_t id, const ProbeResult& truth) {
   const TimePoint now = loop_.Now();
   const OriginPlace place = places_[id];
+  ProbeResult result = truth;
+  if (drills_.FailsProbes(model_->services[place.service].regions[place.region].region)) {
+    result = {false, 0, {ErrorCode::kCancelled, Fault::kSelf, Retry::kNever, "a drill"}, {}};
+  }
   OriginState& origin = origins_[id];
   ++(result.passed ? origin.probes_ok : origin.probes_failed);
   origin.last_probe = result.status ? fmt::format("{} in {:.1f} ms", result.status, ToMilliseconds(result.head_time))
@@ -179,6 +184,7 @@ void Controller::OnTick() {
     }
   }
   failovers_.OnTick(now);
+  if (drills_.OnTick(stats_, now)) Publish();
   if (now - last_ranking_ >= kRankingInterval) Rank();
   if (!ready_) CheckReady();
   tick_timer_.Arm(kTick);
@@ -223,6 +229,7 @@ void Controller::NoteBreaker(uint16_t service, uint16_t region, BreakerState bef
             {"region", model_->regions[model.regions[region].region].name},
             {"from", Name(before)},
             {"reason", breaker.reason()}});
+  if (breaker.state() == BreakerState::kOpen) drills_.OnLeft(model.regions[region].region, loop_.Now());
   failovers_.OnBreaker(service, region, before, breaker, loop_.Now(), loop_.UnixMicros());
 }
 
@@ -257,6 +264,7 @@ std::shared_ptr<const Snapshot> Controller::Build() {
   snapshot->version = ++version_;
   snapshot->model = model_;
   snapshot->dials = dials_;
+  snapshot->drills = drills_.Active();
   snapshot->route_order = route_order_;
   for (const auto& weights : weights_) snapshot->routes.push_back({weights});
   for (const ServiceState& service : services_) {
@@ -308,6 +316,18 @@ uint64_t Controller::SetDial(const std::string& region, double dial, const std::
     return dial_versions_[i];
   }
   return 0;
+}
+
+uint64_t Controller::StartDrill(const DrillRequest& request, const std::string& by, std::string* error) {
+  const uint64_t id = drills_.Start(request, *snapshot_, stats_, by, loop_.Now(), error);
+  if (id != 0) Publish();
+  return id;
+}
+
+bool Controller::CancelDrill(uint64_t id) {
+  if (!drills_.Cancel(id, loop_.Now())) return false;
+  Publish();
+  return true;
 }
 
 ServiceRegionStatus Controller::RegionStatusOf(uint16_t s, uint16_t r, double first_share) {
@@ -380,6 +400,7 @@ Status Controller::GetStatus() {
     }
     status.routes.push_back(std::move(route));
   }
+  status.drills = drills_.Reports(loop_.Now());
   return status;
 }
 

@@ -11,6 +11,7 @@
 
 #include "control/admin_api.h"
 #include "control/config.h"
+#include "control/drills.h"
 #include "control/endpoint_feed.h"
 #include "control/failover_watch.h"
 #include "control/latency_feed.h"
@@ -54,6 +55,8 @@ class Controller final : public AdminBackend, public OutcomeSink, private ProbeS
   std::string Metrics() override;
   uint64_t SetWeights(const std::string& route, const std::vector<uint32_t>& weights, const std::string& by) override;
   uint64_t SetDial(const std::string& region, double dial, const std::string& by) override;
+  uint64_t StartDrill(const DrillRequest& request, const std::string& by, std::string* error) override;
+  bool CancelDrill(uint64_t id) override;
   // OutcomeSink
   void OnOutcomes(std::vector<OutcomeRun> runs) override;
   void OnAffected(std::vector<AffectedRun> runs) override;
@@ -112,6 +115,7 @@ class Controller final : public AdminBackend, public OutcomeSink, private ProbeS
   std::vector<ServiceState> services_;
   FailoverWatch failovers_;
   LatencyFeed latency_;
+  Drills drills_;
   std::vector<std::vector<uint32_t>> weights_;
   std::vector<uint64_t> weight_versions_;
   std::vector<double> dials_;

@@ -188,6 +188,10 @@ Plan BuildPlan(const Snapshot& snapshot, uint16_t route, uint16_t arm, const Wis
   return plan;
 }
 
+bool IsEligible(const Snapshot& snapshot, uint16_t service, uint16_t region) {
+  return ServiceWorld(snapshot, service, Steer::kOrdered).IsEligible(region);
+}
+
 void RegionShares(const Snapshot& snapshot, uint16_t service, Steer steer, std::vector<double>* shares) {
   ServiceWorld world(snapshot, service, steer);
   shares->assign(world.preference().size(), 0.0);

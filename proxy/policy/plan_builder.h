@@ -43,6 +43,9 @@ int PickArm(const RouteView& route, const Wish& wish, uint64_t draw);
 // Never returns an empty plan for a service with at least one region. At most `FailoverModel::attempts` steps.
 Plan BuildPlan(const Snapshot& snapshot, uint16_t route, uint16_t arm, const Wish& wish, int trial, uint64_t draw);
 
+// A region of a service may take traffic now: on, serving, its breaker lets it pass.
+bool IsEligible(const Snapshot& snapshot, uint16_t service, uint16_t region);
+
 // The share each region of a service gets as its first step right now, same order as ServiceModel::regions; adds up
 // to 1. For /v1/status and the load prediction: the same arithmetic as BuildPlan, without the draw.
 void RegionShares(const Snapshot& snapshot, uint16_t service, Steer steer, std::vector<double>* shares);

@@ -8,6 +8,7 @@
 #include <memory>
 #include <vector>
 
+#include "policy/drill.h"
 #include "policy/model.h"
 
 namespace meridian {
@@ -44,6 +45,7 @@ struct Snapshot {
   uint64_t version = 0;  // grows with every publication
   std::shared_ptr<const Model> model;
   std::vector<double> dials;  // live, per Model::regions
+  std::vector<Drill> drills;  // per Model::regions; empty while none runs
   std::vector<ServiceView> services;
   std::vector<RouteView> routes;
   std::vector<uint16_t> route_order;  // routes by falling specificity, see route_match.h

@@ -9,6 +9,7 @@
 #include "control/config.h"
 #include "policy/failover_objective.h"
 #include "server/demo.h"
+#include "server/drill_command.h"
 #include "server/server.h"
 #include "telemetry/version.h"
 
@@ -103,6 +104,24 @@ int RunCli(int argc, char** argv) {
       ->check(CLI::IsMember({"failover", "canary", "drain"}));
   demo->add_option("--rate", demo_options.rate, "Requests per second of the built-in load")->check(CLI::Range(1, 5000));
 
+  DrillOptions drill_options;
+  auto* drill =
+      app.add_subcommand("drill", "Let something fail on purpose at a running edge, and report what clients saw");
+  drill->require_subcommand(1);
+  auto* region = drill->add_subcommand("region", "A region; ends by itself when a client's request is lost");
+  region->add_option("name", drill_options.region, "The region")->required();
+  region->add_option("--kind", drill_options.kind, "503, reset, hang or slow")
+      ->required()
+      ->check(CLI::IsMember({"503", "reset", "hang", "slow"}));
+  region->add_option("--share", drill_options.share, "Of the requests to the region (100%)");
+  region->add_option("--for", drill_options.length, "How long, 1s to 1h (60s)");
+  region->add_option("--delay", drill_options.delay, "How late, with --kind slow (1s)");
+  region->add_option("--abort-after", drill_options.abort_after, "Lost requests that end it (1)")
+      ->check(CLI::PositiveNumber);
+  region->add_flag("--force", drill_options.force, "Even if no other region could take over");
+  region->add_option("--admin", drill_options.admin, "The edge's admin endpoint (127.0.0.1:9901)");
+  region->add_option("--report", drill_options.report, "Write the report to this file, as JSON");
+
   auto* version = app.add_subcommand("version", "Print the version");
   auto* help = app.add_subcommand("help", "Print this help");
 
@@ -117,6 +136,7 @@ int RunCli(int argc, char** argv) {
   if (*run) return RunProxy(config_file);
   if (*validate) return Validate(files, format == "json");
   if (*demo) return RunDemo(demo_options);
+  if (*region) return RunDrill(drill_options);
   if (*version) std::cout << "meridian " << kVersion << "\n";
   if (*help) std::cout << help_text;
   return kOk;

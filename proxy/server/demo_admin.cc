@@ -13,19 +13,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMaxReply = 4 * 1024 * 1024;
-
-OriginPool::Options AdminOptions(const Endpoint& admin) {
-  OriginPool::Options options;
-  options.origin.protocol = OriginProtocol::kHttp;
-  options.origin.host = IpText(admin);
-  options.origin.port = admin.port;
-  options.limits.max_connections = 2;
-  return options;
-}
-
-std::string_view MethodText(Method method) { return method == Method::kPatch ? "PATCH" : "GET"; }
-
 // The sum of all series of `metric` that carry `label`; Prometheus' text format.
 uint64_t SumSeries(std::string_view page, std::string_view metric, std::string_view label) {
   uint64_t sum = 0;
@@ -76,96 +63,25 @@ DemoView ViewOf(const Json& status) {
 
 }  // namespace
 
-// One request and its whole answer.
-class DemoAdmin::Exchange final : private PoolRequest, private ResponseHandler, private BodyPipe::Reader {
- public:
-  Exchange(std::string_view authority, Method method, std::string_view path, std::string_view if_match,
-           std::string_view body) {
-    head_.method = method;
-    head_.method_text = MethodText(method);
-    head_.scheme = "http";
-    head_.authority = authority;
-    head_.path = path;
-    head_.headers = HeaderBlock(&arena_);
-    if (!if_match.empty()) head_.headers.Add("if-match", if_match, HeaderId::kIfMatch);
-    if (!body.empty()) {
-      head_.headers.Add("content-type", "application/json", HeaderId::kContentType);
-      head_.has_body = true;
-      head_.content_length = static_cast<int64_t>(body.size());
-      request_body_.Write(nullptr, {reinterpret_cast<const uint8_t*>(body.data()), body.size()});
-      request_body_.Finish();
-    }
-    response_body_.set_reader(this);
-  }
-  ~Exchange() override {
-    if (stream_) stream_->Cancel();
-  }
-  void Send(OriginPool& pool, const Endpoint& to) {
-    if (ClientCodec* codec = pool.TryTake()) return OnPoolReady(*codec);
-    Error error;
-    done_ = !pool.Wait(*this, {&to, 1}, &error);
-  }
-  bool done() const { return done_; }
-  const DemoReply& reply() const { return reply_; }
-
- private:
-  void OnPoolReady(ClientCodec& codec) override {
-    stream_ = codec.Start(head_, head_.has_body ? &request_body_ : nullptr, *this);
-    done_ = stream_ == nullptr;
-  }
-  void OnPoolFailed(const Error&) override { done_ = true; }
-  Arena& arena() override { return arena_; }
-  BodyPipe& response_body() override { return response_body_; }
-  void OnInformational(const ResponseHead&) override {}
-  void OnResponseHead(const ResponseHead& head) override {
-    status_ = head.status;
-    reply_.etag = head.headers.Get(HeaderId::kEtag);
-  }
-  void OnBodyReadable() override {
-    while (response_body_.size() > 0 && reply_.body.size() < kMaxReply) {
-      const auto front = response_body_.Front();
-      reply_.body.append(reinterpret_cast<const char*>(front.data()), front.size());
-      response_body_.Consume(front.size());
-    }
-  }
-  void OnResponseComplete() override {
-    stream_ = nullptr;
-    done_ = true;
-    reply_.status = status_;
-  }
-  void OnAttemptFailed(const Error&) override {
-    stream_ = nullptr;
-    done_ = true;
-  }
-
-  Arena arena_;
-  RequestHead head_;
-  BodyPipe request_body_, response_body_;
-  ClientStream* stream_ = nullptr;
-  int status_ = 0;
-  DemoReply reply_;
-  bool done_ = false;
-};
-
 DemoAdmin::DemoAdmin(DemoStage& stage, const Endpoint& admin, const bool& over)
     : stage_(stage),
       over_(over),
       address_(admin),
       authority_(EndpointText(admin)),
-      pool_(stage.loop(), AdminOptions(admin)) {}
+      pool_(stage.loop(), AdminPoolOptions(admin)) {}
 
 DemoAdmin::~DemoAdmin() = default;
 
-DemoReply DemoAdmin::Call(Method method, std::string_view path, std::string_view if_match, std::string_view body) {
-  Exchange exchange(authority_, method, path, if_match, body);
+AdminReply DemoAdmin::Call(Method method, std::string_view path, std::string_view if_match, std::string_view body) {
+  AdminCall exchange(authority_, method, path, if_match, body);
   exchange.Send(pool_, address_);
   stage_.Wait(kPatience, [&] { return exchange.done() || over_; });
   return exchange.reply();
 }
 
 std::optional<DemoView> DemoAdmin::View() {
-  const DemoReply status = Call(Method::kGet, "/v1/status");
-  const DemoReply metrics = Call(Method::kGet, "/metrics");
+  const AdminReply status = Call(Method::kGet, "/v1/status");
+  const AdminReply metrics = Call(Method::kGet, "/metrics");
   if (status.status != 200 || metrics.status != 200) return std::nullopt;
   const Json document = Json::parse(status.body, nullptr, false);
   if (document.is_discarded()) return std::nullopt;
@@ -188,9 +104,9 @@ std::string DemoAdmin::SetDial(size_t region, std::string_view dial) {
 }
 
 std::string DemoAdmin::Patch(const std::string& path, std::string_view body) {
-  const DemoReply now = Call(Method::kGet, path);
+  const AdminReply now = Call(Method::kGet, path);
   if (now.status != 200) return fmt::format("GET {} answered {}", path, now.status);
-  const DemoReply changed = Call(Method::kPatch, path, now.etag, body);
+  const AdminReply changed = Call(Method::kPatch, path, now.etag, body);
   if (changed.status != 200) return fmt::format("PATCH {} answered {} {}", path, changed.status, changed.body);
   return {};
 }

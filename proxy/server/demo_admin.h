@@ -9,16 +9,11 @@
 #include <string_view>
 
 #include "origin/pool.h"
+#include "server/admin_call.h"
 #include "server/demo_stage.h"
 #include "server/demo_world.h"
 
 namespace meridian {
-
-struct DemoReply {
-  int status = 0;  // 0: no answer
-  std::string etag;
-  std::string body;
-};
 
 // The stable service as seen by the edge, one entry per region of the demo's world.
 struct DemoRegionView {
@@ -35,7 +30,7 @@ class DemoAdmin {
   // `over`: the edge has stopped; calls under way end without an answer.
   DemoAdmin(DemoStage& stage, const Endpoint& admin, const bool& over);
   ~DemoAdmin();
-  DemoReply Call(Method method, std::string_view path, std::string_view if_match = {}, std::string_view body = {});
+  AdminReply Call(Method method, std::string_view path, std::string_view if_match = {}, std::string_view body = {});
   // Nothing if the edge does not answer.
   std::optional<DemoView> View();
   // Attempts that ended without a usable response, since the start.
@@ -45,7 +40,6 @@ class DemoAdmin {
   std::string SetDial(size_t region, std::string_view dial);
 
  private:
-  class Exchange;
   std::string Patch(const std::string& path, std::string_view body);
 
   DemoStage& stage_;

@@ -5,7 +5,24 @@ namespace {
 
 constexpr Error kNoStream{ErrorCode::kRefusedStream, Fault::kOrigin, Retry::kAlways, "no stream on the connection"};
 
+constexpr Error kDrillReset{ErrorCode::kReset, Fault::kOrigin, Retry::kIfIdempotent, "reset by a drill"};
+
 }  // namespace
+
+// What a drill needs until it strikes.
+class Attempt::DrillTimer {
+ public:
+  DrillTimer(Loop& loop, Callback strike, const Drill& d, OriginPool& p, std::span<const Endpoint> e)
+      : drill(d), pool(p), endpoints(e), timer(loop, strike) {}
+  const Drill drill;
+  OriginPool& pool;
+  const std::span<const Endpoint> endpoints;
+  Timer timer;
+};
+
+Attempt::Attempt(AttemptSink& sink, const Step& step, uint16_t origin) : sink_(sink), step_(step), origin_(origin) {}
+
+Attempt::~Attempt() { Cancel(); }
 
 bool Attempt::Start(OriginPool& pool, std::span<const Endpoint> endpoints, const RequestHead& request, BodyPipe* body,
                     TimePoint queued_since, Error* error) {
@@ -20,6 +37,42 @@ bool Attempt::Start(OriginPool& pool, std::span<const Endpoint> endpoints, const
     return false;
   }
   return pool.Wait(*this, endpoints, error);
+}
+
+void Attempt::StartDrill(Loop& loop, const Drill& drill, OriginPool& pool, std::span<const Endpoint> endpoints,
+                         const RequestHead& request, BodyPipe* body, TimePoint queued_since) {
+  since = queued_since;
+  request_ = request;
+  request_body_ = body;
+  drill_ = std::make_unique<DrillTimer>(loop, Bind<&Attempt::OnDrill>(this), drill, pool, endpoints);
+  if (drill.kind == DrillKind::kHang) return;
+  // An answer or a reset takes a moment, too: starting an operation never completes it.
+  drill_->timer.Arm(drill.kind == DrillKind::kSlow ? drill.delay : Duration(1ms));
+}
+
+void Attempt::OnDrill() {
+  switch (drill_->drill.kind) {
+    case DrillKind::kStatus503:
+      head_.status = 503;
+      head_.content_length = 0;
+      head_.headers = HeaderBlock(&sink_.arena());
+      sink_.OnAttemptHead(*this);
+      if (!drill_) return;  // it was dropped
+      body_.Finish();
+      return sink_.OnAttemptComplete(*this);
+    case DrillKind::kReset:
+      return sink_.OnAttemptFailed(*this, kDrillReset);
+    case DrillKind::kHang:
+      return;
+    case DrillKind::kSlow: {
+      const std::unique_ptr<DrillTimer> over = std::move(drill_);
+      Error error;
+      if (!Start(over->pool, over->endpoints, request_, request_body_, since, &error)) {
+        sink_.OnAttemptFailed(*this, error);
+      }
+      return;
+    }
+  }
 }
 
 void Attempt::OnPoolReady(ClientCodec& codec) {
@@ -46,6 +99,7 @@ void Attempt::OnAttemptFailed(const Error& error) {
 
 void Attempt::Cancel() {
   Leave();
+  drill_.reset();
   if (stream_) std::exchange(stream_, nullptr)->Cancel();
 }
 

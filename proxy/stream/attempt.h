@@ -4,8 +4,11 @@
 // Owns the response's body pipe, so that an answer can be held back while another region is tried.
 #pragma once
 
+#include <memory>
+
 #include "http/codec.h"
 #include "origin/pool.h"
+#include "policy/drill.h"
 #include "policy/plan_builder.h"
 
 namespace meridian {
@@ -26,14 +29,18 @@ class AttemptSink {
 
 class Attempt final : public Disposable, private PoolRequest, private ResponseHandler {
  public:
-  Attempt(AttemptSink& sink, const Step& step, uint16_t origin) : sink_(sink), step_(step), origin_(origin) {}
-  ~Attempt() override { Cancel(); }
+  Attempt(AttemptSink& sink, const Step& step, uint16_t origin);
+  ~Attempt() override;
 
   // False: it failed at once, *error says why, and the sink hears nothing. What `request` views, and `body`, outlive
   // the attempt.
   // `since`: when the request began, its place in the pool's queue.
   bool Start(OriginPool& pool, std::span<const Endpoint> endpoints, const RequestHead& request, BodyPipe* body,
              TimePoint since, Error* error);
+  // The same, but the attempt meets a drill: the sink hears of a failure, or of nothing, and the origin is not asked
+  // (unless it is only slow). Never fails at once. `drill` and `endpoints` live as long as the snapshot.
+  void StartDrill(Loop& loop, const Drill& drill, OriginPool& pool, std::span<const Endpoint> endpoints,
+                  const RequestHead& request, BodyPipe* body, TimePoint since);
   // After this the sink hears nothing.
   void Cancel();
 
@@ -43,13 +50,15 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
   bool has_head() const { return head_.status != 0; }
   BodyPipe& body() { return body_; }
   bool reused() const { return reused_; }
-  bool live() const { return stream_ != nullptr; }
+  bool live() const { return stream_ != nullptr || drill_ != nullptr; }
 
   TimePoint started{};
   TimePoint until{};  // it has no answer by then: too late
   size_t record = 0;  // index of its line in the access record
 
  private:
+  class DrillTimer;
+  void OnDrill();
   void OnPoolReady(ClientCodec& codec) override;
   void OnPoolFailed(const Error& error) override;
   Arena& arena() override { return sink_.arena(); }
@@ -65,6 +74,7 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
   RequestHead request_;  // a copy of views: attempts side by side may differ in it
   BodyPipe* request_body_ = nullptr;
   ClientStream* stream_ = nullptr;
+  std::unique_ptr<DrillTimer> drill_;  // while it pretends
   bool reused_ = false;
   ResponseHead head_;
   BodyPipe body_;

@@ -233,6 +233,16 @@ bool Exchange::StartAttempt(std::unique_ptr<Attempt>& slot, const Step& step, in
     body_sent_ = false;
     progress_at_ = now;
   }
+  if (const Drill* drill = context_.DrawDrill(*world_, service().regions[step.region].region)) {
+    if (drilled_region_ < 0) {
+      drilled_region_ = static_cast<int16_t>(step.region);
+      cells.drill_touched.Add();
+    }
+    record.drill = true;
+    slot->StartDrill(context_.loop(), *drill, context_.Pool(plan_.service, step.region, o), view.origins[o].endpoints,
+                     request_, body, begun_);
+    return true;
+  }
   if (slot->Start(context_.Pool(plan_.service, step.region, o), view.origins[o].endpoints, request_, body, begun_,
                   error)) {
     record.reused = slot->reused();

@@ -125,8 +125,9 @@ class Exchange final : public ConnectionExchange,
   uint16_t route_ = 0;
   uint8_t next_step_ = 0;
   uint8_t same_region_tries_ = 0;
-  int16_t failed_region_ = -1;  // where an attempt failed first; −1: none did
-  bool failed_trial_ = false;   // and whether that was a trial
+  int16_t failed_region_ = -1;   // where an attempt failed first; −1: none did
+  int16_t drilled_region_ = -1;  // where it first met a drill
+  bool failed_trial_ = false;    // and whether that was a trial
   std::string_view end_ = "complete";
   uint64_t progress_ = 0;    // what moved by the last look at the timer
   TimePoint progress_at_{};  // of an upload, or of a response that is relayed

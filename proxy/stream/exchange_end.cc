@@ -33,6 +33,10 @@ void Exchange::CountResult(int status, Duration duration) {
     if (!failed && status != 0) cells.saved.Add();
   }
   if (lost_) cells.lost.Add();
+  if (drilled_region_ >= 0 && (status != 0 || lost_)) {
+    RegionCells& region = context_.region_cells(plan_.service, static_cast<uint16_t>(drilled_region_));
+    (failed ? region.drill_lost : region.drill_saved).Add();
+  }
   ReportAffected(status, failed);
 }
 

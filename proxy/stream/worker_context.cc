@@ -108,6 +108,13 @@ bool WorkerContext::ReserveReplay(uint64_t bytes) {
   return true;
 }
 
+const Drill* WorkerContext::DrawDrill(const Snapshot& world, uint16_t model_region) {
+  if (world.drills.empty()) return nullptr;
+  const Drill& drill = world.drills[model_region];
+  if (drill.id == 0) return nullptr;
+  return static_cast<double>(Random() >> 11) * 0x1p-53 < drill.share ? &drill : nullptr;
+}
+
 void WorkerContext::KeepWarm() {
   const Model& model = *world_->model;
   for (uint16_t s = 0; s < model.services.size(); ++s) {

@@ -136,6 +136,9 @@ class WorkerContext {
   // Opens a connection to each region in reserve that has none. Called every second.
   void KeepWarm();
 
+  // The drill that an attempt in this region of the model meets, or null. Draws if it is for a share of them.
+  const Drill* DrawDrill(const Snapshot& world, uint16_t model_region);
+
   // One request may try a half-open region; granted by the control thread.
   void GrantTrial(uint16_t service, uint16_t region);
   // A region of the service to try, or −1. Takes the grant.

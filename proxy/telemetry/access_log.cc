@@ -62,7 +62,9 @@ void AppendAttempt(const AttemptRecord& attempt, std::string* out) {
   if (!attempt.error.empty()) AppendText(",\"error\":", attempt.error, out);
   AppendMilliseconds(",\"start_ms\":", attempt.start, out);
   AppendMilliseconds(",\"time_ms\":", attempt.time, out);
-  out->append(attempt.reused ? ",\"reused\":true}" : ",\"reused\":false}");
+  out->append(attempt.reused ? ",\"reused\":true" : ",\"reused\":false");
+  if (attempt.drill) out->append(",\"drill\":true");
+  out->push_back('}');
 }
 
 void AppendAttempts(std::span<const AttemptRecord> attempts, std::string* out) {

@@ -25,6 +25,7 @@ struct AttemptRecord {
   Duration start{};         // since the request began
   Duration time{};          // to the head or the failure
   bool reused = false;      // on a kept connection
+  bool drill = false;       // a failure on purpose, the origin was not asked
 };
 
 struct AccessRecord {

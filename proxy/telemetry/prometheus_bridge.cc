@@ -276,6 +276,11 @@ constexpr RegionCounter kRegionCounters[] = {
     {"meridian_failover_statuses_total", "Attempts whose status moved the request on to the next region.",
      &RegionCells::failover_statuses},
     {"meridian_trials_total", "Attempts made to find out whether a region is back.", &RegionCells::trials},
+    {"meridian_drill_touched_requests_total", "Requests that met a drill.", &RegionCells::drill_touched},
+    {"meridian_drill_saved_requests_total", "Requests that met a drill and whose client got a good answer.",
+     &RegionCells::drill_saved},
+    {"meridian_drill_lost_requests_total", "Requests that met a drill and whose client got none.",
+     &RegionCells::drill_lost},
 };
 
 void AddAttemptFailures(Page& page, const Status& status, const Workers& workers) {

@@ -42,6 +42,9 @@ struct RegionCells {
   Cell failures_by_error[kErrorCodes];  // attempts that ended without a response, by ErrorCode
   Cell failover_statuses;               // attempts whose status moved the request on
   Cell trials;
+  Cell drill_touched;      // requests that met a drill here
+  Cell drill_saved;        // …and whose client got a good answer
+  Cell drill_lost;         // …or did not
   LatencyCells head_time;  // attempt start → response head
 };
 

@@ -103,6 +103,23 @@ struct RegionStatus {
   uint64_t dial_version = 1;
 };
 
+// A failure on purpose (control/drills.h).
+struct DrillStatus {
+  uint64_t id = 0;
+  std::string region;
+  std::string kind;  // "503" "reset" "hang" "slow"
+  double share = 1;
+  double delay_s = 0;
+  double for_s = 0, elapsed_s = 0;
+  uint64_t abort_after = 1;
+  std::string by;
+  std::string state;     // "running" "passed" "aborted" "cancelled"
+  std::string why;       // of the end, or empty
+  bool settled = false;  // no request can still feel it
+  uint64_t touched = 0, saved = 0, lost = 0;
+  double left_after_s = std::numeric_limits<double>::quiet_NaN();  // NaN: no breaker opened
+};
+
 struct Status {
   std::string version;  // of the program
   std::string edge;
@@ -115,6 +132,7 @@ struct Status {
   std::vector<RegionStatus> regions;
   std::vector<ServiceStatus> services;
   std::vector<RouteStatus> routes;
+  std::vector<DrillStatus> drills;  // oldest first, the last 16
 };
 
 }  // namespace meridian

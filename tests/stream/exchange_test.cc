@@ -73,6 +73,7 @@ class ExchangeTest : public ::testing::Test, private ConnectionHost, private Out
     auto snapshot = std::make_shared<Snapshot>();
     snapshot->model = model_;
     snapshot->dials = {1, 1, 1};
+    snapshot->drills = drills_;
     snapshot->routes = {{.weights = {1}}};
     snapshot->route_order = OrderRoutes(model_->routes);
     ServiceView view;
@@ -185,6 +186,7 @@ class ExchangeTest : public ::testing::Test, private ConnectionHost, private Out
   Loop loop_{true};
   ClientSettings settings_;
   BreakerState first_region_ = BreakerState::kClosed;
+  std::vector<Drill> drills_;
   std::vector<std::unique_ptr<TestOrigin>> origins_;
   std::vector<std::vector<std::vector<Endpoint>>> endpoints_;  // region, origin
   std::unique_ptr<WorkerContext> context_;
@@ -1191,6 +1193,73 @@ TEST_F(ExchangeTest, ARegionHearsOfAPostThatHangsLongBeforeThePostGivesUp) {
   EXPECT_EQ(origins_[1]->total_requests(), 0u);
   origins_[0]->Answer(c, kOk);
   EXPECT_TRUE(ClientGets("\r\n\r\nok")) << "it was only slow";
+}
+
+// ---- drills --------------------------------------------------------------------------------------------------------
+
+class DrillTest : public ExchangeTest {
+ protected:
+  void StartDrill(DrillKind kind, Duration delay = 1s) {
+    drills_ = {{1, kind, 1.0, delay}, {}, {}};
+    Start();
+  }
+  RegionCells& cells() { return context_->region_cells(0, 0); }
+};
+
+TEST_F(DrillTest, ARegionThatFailsOnPurposeIsLeftLikeOneThatReallyDoes) {
+  for (const DrillKind kind : {DrillKind::kStatus503, DrillKind::kReset, DrillKind::kHang}) {
+    service().failover.attempt_timeout = 100ms;
+    if (context_) {
+      drills_[0].kind = kind;
+      auto snapshot = std::make_shared<Snapshot>(*context_->world());
+      snapshot->drills = drills_;
+      context_->SetSnapshot(snapshot);
+    } else {
+      StartDrill(kind);
+    }
+    const uint64_t saved = cells().drill_saved.Get();
+    const uint32_t failures = Signals(0, Signal::kFailure);
+    received_.clear();
+    Send(kGet);
+    Pass(kind == DrillKind::kHang ? 120ms : 20ms);
+    Answer(1, kOk);
+    ASSERT_TRUE(ClientGets("\r\n\r\nok")) << Name(kind);
+    EXPECT_EQ(cells().drill_saved.Get(), saved + 1) << Name(kind);
+    EXPECT_EQ(Signals(0, Signal::kFailure), failures + 1) << Name(kind);
+  }
+  EXPECT_EQ(cells().drill_touched.Get(), 3u);
+  EXPECT_EQ(origins_[0]->total_requests(), 0u) << "the origin itself is left in peace";
+  EXPECT_TRUE(Has(Log(), "\"drill\":true"));
+}
+
+TEST_F(DrillTest, ABodyIsWholeForTheRegionThatTakesOver) {
+  StartDrill(DrillKind::kStatus503);
+  Send("PUT / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 3\r\n\r\nabc");
+  Pass(20ms);
+  const size_t c = Arrives(1);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[1]->received(c).ends_with("\r\n\r\nabc"); }));
+  origins_[1]->Answer(c, kOk);
+  EXPECT_TRUE(ClientGets("\r\n\r\nok"));
+}
+
+TEST_F(DrillTest, WhatARealFailureWouldLoseIsLostAndCounted) {
+  StartDrill(DrillKind::kReset);
+  Send("POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 0\r\n\r\n");
+  Pass(20ms);
+  ASSERT_TRUE(ClientGets("502 Bad Gateway"));
+  EXPECT_EQ(cells().drill_lost.Get(), 1u);
+  EXPECT_EQ(cells().drill_saved.Get(), 0u);
+}
+
+TEST_F(DrillTest, ASlowRegionIsAskedLate) {
+  StartDrill(DrillKind::kSlow, 200ms);
+  Send(kGet);
+  Pass(180ms);
+  EXPECT_EQ(origins_[0]->total_requests(), 0u);
+  Pass(40ms);
+  Answer(0, kOk);
+  EXPECT_TRUE(ClientGets("\r\n\r\nok"));
+  EXPECT_EQ(cells().drill_saved.Get(), 1u);
 }
 
 }  // namespace

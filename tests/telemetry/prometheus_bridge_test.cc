@@ -166,6 +166,9 @@ TEST_F(Scrape, ShowsEveryCellOfARegionOfAService) {
       {&r.first_attempts, "meridian_first_attempts_total" + labels + "} 1"},
       {&r.failover_statuses, "meridian_failover_statuses_total" + labels + "} 1"},
       {&r.trials, "meridian_trials_total" + labels + "} 1"},
+      {&r.drill_touched, "meridian_drill_touched_requests_total" + labels + "} 1"},
+      {&r.drill_saved, "meridian_drill_saved_requests_total" + labels + "} 1"},
+      {&r.drill_lost, "meridian_drill_lost_requests_total" + labels + "} 1"},
       {&r.head_time.sum_us, "meridian_attempt_head_seconds_sum" + labels + "} 1e-06"},
   };
   for (size_t code = 0; code < kErrorCodes; ++code) {
