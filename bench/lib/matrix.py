@@ -68,10 +68,8 @@ def start_proxy(stage, peer, regions, client, origin, tls, options):
     h2 = origin == "h2"
     if peer == "meridian":
         scheme = {(False, False): "http", (False, True): "https", (True, False): "h2c", (True, True): "h2"}[h2, tls]
-        extra = {"failover_next": "", "route_next": "", "origin_tls": "\n    tls: { verify: false }" if tls else ""}
-        if options.config_next:
-            extra |= {"failover_next": ", replay_limit: 256KiB",
-                     "route_next": f", replay: safe, resume: {'true' if options.resume else 'false'}"}
+        extra = {"resume": "true" if options.resume else "false",
+                 "origin_tls": "\n    tls: { verify: false }" if tls else ""}
         config = stage.render("failover-meridian.yaml", "meridian.yaml", admin_port=stage.free_port(),
                               origin_scheme=scheme, **values, **extra)
         command = [meridian_binary(), "run", "-c", str(config)]

@@ -321,7 +321,7 @@ void Exchange::OnOutcome(Attempt& attempt, const Outcome& outcome) {
   if (outcome.error && outcome.error.fault == Fault::kOrigin && code != ErrorCode::kStaleConnection) {
     ReportSignal(attempt, IsConnectError(code) ? Signal::kConnectFail : Signal::kFailure);
   }
-  if (outcome.committed) return OnCommittedFailure();
+  if (outcome.committed) return OnCommittedFailure(outcome.error);
   if (rival_ && SettleRace(attempt, outcome.status != 0 && !outcome.failure)) return;
   if (outcome.error && RetryInRegion(outcome.error)) return;
   if (!MayTryNext(outcome)) {

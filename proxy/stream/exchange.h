@@ -72,7 +72,7 @@ class Exchange final : public ConnectionExchange,
   void Hold(std::unique_ptr<Attempt> attempt);
   void Commit();
   BodyPipe& RelayedBody();
-  void OnCommittedFailure();
+  void OnCommittedFailure(const Error& error);
   void OnContinuationHead(Attempt& attempt);
   void OnContinuationTimeout();
   void CutResumed();

@@ -9,6 +9,7 @@ void Exchange::OnStreamClosed(bool complete) {
   Finish();
   Move(Event::kStreamOver);
   ForgetBody();
+  if (resumed_) resumed_->Stop();
   request_body_.set_observer(nullptr);
   if (attempt_) attempt_->Cancel();
   if (rival_) rival_->Cancel();

@@ -23,18 +23,21 @@ BodyPipe& Exchange::RelayedBody() {
 }
 
 // The attempt, or the continuation, ended without the whole body.
-void Exchange::OnCommittedFailure() {
+void Exchange::OnCommittedFailure(const Error& error) {
   if (!resumed_) {
     // Too late to hide it: what was cut must look cut. The codec saw the body fail.
     lost_ = true;
     end_ = "origin_reset";
     return;
   }
+  // A kept connection that was closed says nothing about the region: once more.
+  if (error.code == ErrorCode::kStaleConnection && resumed_->waiting()) --next_step_;
   resumed_->SourceBroke();
 }
 
 void Exchange::OnSourceOver() {
   const TimePoint now = context_.loop().Now();
+  resumed_->Detach();
   if (resumed_->deadline == TimePoint{}) resumed_->deadline = now + service().timeouts.request;
   Drop(attempt_);
   AskForRest(request_, resumed_->etag(), resumed_->delivered());

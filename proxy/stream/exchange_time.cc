@@ -177,6 +177,7 @@ void Exchange::ArmRelayTimer() {
 
 void Exchange::OnRelayTimer() {
   const TimePoint now = context_.loop().Now();
+  if (resumed_ && resumed_->pending()) return timer_.Arm(service().timeouts.stall);  // it begins anew in a moment
   if (resumed_ && resumed_->waiting() && attempt_ && !resumed_->pipe().ended()) return OnContinuationTimeout();
   const bool replying = state_ == State::kReplying;
   const BodyPipe& body = ClientBody();

@@ -42,6 +42,11 @@ void ResumedBody::Cut() {
   pipe_.Fail();
 }
 
+void ResumedBody::Stop() {
+  hook_.Cancel();
+  Detach();
+}
+
 void ResumedBody::Detach() {
   if (source_) source_->RemoveReader(this);
   source_ = nullptr;

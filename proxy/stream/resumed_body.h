@@ -35,8 +35,14 @@ class ResumedBody final : private BodyPipe::Reader, private BodyPipe::Writer {
   void Attach(BodyPipe& source);
   // The source will not end well. What it still holds is delivered first.
   void SourceBroke();
+  // Lets go of the source, which is about to go away. Until Attach, waiting() is true.
+  void Detach();
+  // The sink is about to be asked.
+  bool pending() const { return hook_.queued(); }
   // No more of it: what the client has must look cut.
   void Cut();
+  // The client is gone; the sink hears nothing any more.
+  void Stop();
 
   int continuations = 0;
   TimePoint deadline{};  // for the continuation that is being looked for
@@ -45,7 +51,6 @@ class ResumedBody final : private BodyPipe::Reader, private BodyPipe::Writer {
   void OnBodyReadable() override { Pump(); }
   void OnBodyConsumed(size_t) override { Pump(); }
   void Pump();
-  void Detach();
   void OnHook() { sink_.OnSourceOver(); }
 
   ResumedBodySink& sink_;

@@ -37,7 +37,7 @@ std::string Service(const ServiceConfig& service) {
 
 std::string Route(const RouteConfig& route) {
   return "  - name: " + route.name + "\n" + Key("    ", "match", route.match) + "    split: { " + route.split +
-         " }\n    steer: " + route.steer + "\n";
+         " }\n    steer: " + route.steer + "\n" + Key("    ", "resume", route.resume);
 }
 
 }  // namespace

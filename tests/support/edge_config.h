@@ -30,6 +30,7 @@ struct RouteConfig {
   std::string split = "shop: 1";  // inside the braces
   // Ordered, because on one machine measured times differ by noise only, and "nearest" would follow it.
   std::string steer = "ordered";
+  std::string resume{};  // "true"; empty: the key is left out
 };
 
 struct EdgeConfig {
