@@ -16,8 +16,9 @@ uint64_t Drills::Start(const DrillRequest& request, const Snapshot& world,
   const auto named = std::find_if(model_.regions.begin(), model_.regions.end(),
                                   [&](const RegionModel& region) { return region.name == request.region; });
   const auto region = static_cast<uint16_t>(named - model_.regions.begin());
-  if (Running(region)) {
-    *error = "a drill of region '" + request.region + "' is running";
+  if (Unsettled(region)) {
+    *error = Running(region) ? "a drill of region '" + request.region + "' is running"
+                             : "the last drill of region '" + request.region + "' still waits for its requests to end";
     return 0;
   }
   if (!request.force) *error = NobodyElse(region, world);
@@ -50,7 +51,8 @@ std::string Drills::NobodyElse(uint16_t region, const Snapshot& world) const {
       if (regions[r].region == region) {
         here = true;
       } else {
-        elsewhere |= IsEligible(world, s, r);
+        // A region under drill can't take over either.
+        elsewhere |= IsEligible(world, s, r) && !Running(regions[r].region);
       }
     }
     if (here && !elsewhere) {
@@ -74,7 +76,8 @@ bool Drills::OnTick(const std::vector<const WorkerStats*>& workers, TimePoint no
   for (Run& run : runs_) {
     if (run.settled) continue;
     const Counts counts = Read(run.region, workers);
-    run.counts = {counts.touched - run.base.touched, counts.saved - run.base.saved, counts.lost - run.base.lost};
+    run.counts = {counts.touched - run.base.touched, counts.saved - run.base.saved, counts.lost - run.base.lost,
+                  counts.gone - run.base.gone};
     const bool too_many = run.counts.lost >= run.abort_after;
     const std::string lost = std::to_string(run.counts.lost) + (run.counts.lost == 1 ? " request" : " requests");
     if (run.ended == TimePoint{}) {
@@ -92,7 +95,13 @@ bool Drills::OnTick(const std::vector<const WorkerStats*>& workers, TimePoint no
       run.state = "aborted";
       run.why = lost + " of clients failed after its end";
     }
-    run.settled = now - run.ended >= kGrace;
+    const Duration since = now - run.ended;
+    if (since < kGrace) continue;
+    run.settled = run.counts.under_way() == 0 || since >= kGrace + LongestRequest(run.region);
+    if (run.settled && run.counts.under_way() > 0 && run.why.empty()) {
+      run.state = "aborted";
+      run.why = "requests were still under way when the wait for them ended";
+    }
   }
   return ended;
 }
@@ -124,6 +133,23 @@ const Drills::Run* Drills::Running(uint16_t region) const {
   return nullptr;
 }
 
+bool Drills::Unsettled(uint16_t region) const {
+  return std::any_of(runs_.begin(), runs_.end(),
+                     [region](const Run& run) { return run.region == region && !run.settled; });
+}
+
+// Of the services that are there: to the head, and then a body that stands still.
+Duration Drills::LongestRequest(uint16_t region) const {
+  Duration longest{};
+  for (const ServiceModel& service : model_.services) {
+    for (const ServiceRegionModel& place : service.regions) {
+      if (place.region != region) continue;
+      longest = std::max(longest, service.timeouts.request + 2 * service.timeouts.idle);
+    }
+  }
+  return longest;
+}
+
 std::vector<Drill> Drills::Active() const {
   std::vector<Drill> active;
   for (const Run& run : runs_) {
@@ -150,6 +176,7 @@ Drills::Counts Drills::Read(uint16_t region, const std::vector<const WorkerStats
         counts.touched += cells.drill_touched.Get();
         counts.saved += cells.drill_saved.Get();
         counts.lost += cells.drill_lost.Get();
+        counts.gone += cells.drill_gone.Get();
       }
       ++index;
     }

@@ -1,7 +1,8 @@
 // Failures on purpose, one per region at a time: started, watched and ended here (policy/drill.h says what they are).
 //
 // A drill ends by itself when its time is up, and earlier when it has cost clients as many requests as it may. What its
-// requests came to is read from the workers' counters. Control thread.
+// requests came to is read from the workers' counters; it is settled, and its verdict final, once each of them has
+// ended, or after the longest that a request may take. Until then the region takes no other drill. Control thread.
 #pragma once
 
 #include <deque>
@@ -28,7 +29,7 @@ struct DrillRequest {
 class Drills {
  public:
   static constexpr size_t kRemembered = 16;
-  static constexpr Duration kGrace = 2s;  // after its end, for requests that still feel it
+  static constexpr Duration kGrace = 2s;  // after its end, for requests that set out before workers heard of it
   static constexpr Duration kMinLength = 1s, kMaxLength = 1h;
 
   explicit Drills(const Model& model);
@@ -50,7 +51,8 @@ class Drills {
 
  private:
   struct Counts {
-    uint64_t touched = 0, saved = 0, lost = 0;
+    uint64_t touched = 0, saved = 0, lost = 0, gone = 0;
+    uint64_t under_way() const { return touched - saved - lost - gone; }
   };
   struct Run {
     Drill drill;
@@ -68,6 +70,8 @@ class Drills {
   Counts Read(uint16_t region, const std::vector<const WorkerStats*>& workers) const;
   void End(Run& run, const char* state, std::string why, TimePoint now);
   const Run* Running(uint16_t region) const;
+  bool Unsettled(uint16_t region) const;
+  Duration LongestRequest(uint16_t region) const;
   std::string NobodyElse(uint16_t region, const Snapshot& world) const;
 
   const Model& model_;

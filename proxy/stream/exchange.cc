@@ -239,6 +239,7 @@ bool Exchange::StartAttempt(std::unique_ptr<Attempt>& slot, const Step& step, in
       cells.drill_touched.Add();
     }
     record.drill = true;
+    body_sent_ = drill->kind != DrillKind::kSlow;  // as if the region had taken it
     slot->StartDrill(context_.loop(), *drill, context_.Pool(plan_.service, step.region, o), view.origins[o].endpoints,
                      request_, body, begun_);
     return true;

@@ -104,6 +104,7 @@ class Exchange final : public ConnectionExchange,
   const BodyPipe& ClientBody() const;
   void WriteLog(int status, Duration duration);
   void CountResult(int status, Duration duration);
+  void CountDrill(int status, bool failed);
   void ReportAffected(int status, bool failed);
 
   WorkerContext& context_;

@@ -34,11 +34,17 @@ void Exchange::CountResult(int status, Duration duration) {
     if (!failed && status != 0) cells.saved.Add();
   }
   if (lost_) cells.lost.Add();
-  if (drilled_region_ >= 0 && (status != 0 || lost_)) {
-    RegionCells& region = context_.region_cells(plan_.service, static_cast<uint16_t>(drilled_region_));
-    (failed ? region.drill_lost : region.drill_saved).Add();
-  }
+  CountDrill(status, failed);
   ReportAffected(status, failed);
+}
+
+void Exchange::CountDrill(int status, bool failed) {
+  if (drilled_region_ < 0) return;
+  RegionCells& cells = context_.region_cells(plan_.service, static_cast<uint16_t>(drilled_region_));
+  // The drill's own answer is no good one, whatever the route takes for a failure.
+  const bool answered_by_drill = state_ == State::kRelaying && attempt_ && RecordOf(*attempt_).drill && status == 503;
+  if (failed || answered_by_drill) return cells.drill_lost.Add();
+  (status == 0 ? cells.drill_gone : cells.drill_saved).Add();
 }
 
 // A client that went away before any answer was not told anything, good or bad.

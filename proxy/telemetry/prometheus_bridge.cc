@@ -281,6 +281,8 @@ constexpr RegionCounter kRegionCounters[] = {
      &RegionCells::drill_saved},
     {"meridian_drill_lost_requests_total", "Requests that met a drill and whose client got none.",
      &RegionCells::drill_lost},
+    {"meridian_drill_gone_requests_total", "Requests that met a drill and whose client left before any answer.",
+     &RegionCells::drill_gone},
 };
 
 void AddAttemptFailures(Page& page, const Status& status, const Workers& workers) {

@@ -45,6 +45,7 @@ struct RegionCells {
   Cell drill_touched;      // requests that met a drill here
   Cell drill_saved;        // …and whose client got a good answer
   Cell drill_lost;         // …or did not
+  Cell drill_gone;         // …or who left before any
   LatencyCells head_time;  // attempt start → response head
 };
 

@@ -1251,6 +1251,35 @@ TEST_F(DrillTest, WhatARealFailureWouldLoseIsLostAndCounted) {
   EXPECT_EQ(cells().drill_saved.Get(), 0u);
 }
 
+TEST_F(DrillTest, ItsOwnAnswerIsALossEvenWhereTheRouteTakesItForAnAnswer) {
+  route().failure_statuses = StatusSet().Add(500);
+  StartDrill(DrillKind::kStatus503);
+  Send(kGet);
+  Pass(20ms);
+  ASSERT_TRUE(ClientGets("503 Service Unavailable"));
+  Settle(loop_);
+  EXPECT_EQ(cells().drill_lost.Get(), 1u);
+}
+
+TEST_F(DrillTest, AHangIsWaitedForNoLongerBecauseOfABody) {
+  service().timeouts.request = 2s;
+  StartDrill(DrillKind::kHang);
+  Send("POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 3\r\n\r\nabc");
+  Pass(2100ms);
+  ASSERT_TRUE(ClientGets("504 Gateway Timeout"));
+  EXPECT_EQ(cells().drill_lost.Get(), 1u);
+}
+
+TEST_F(DrillTest, AClientThatLeavesBeforeAnyAnswerIsNeitherSavedNorLost) {
+  StartDrill(DrillKind::kHang);
+  Send(kGet);
+  Pass(20ms);
+  close(client_);
+  client_ = -1;
+  ASSERT_TRUE(RunUntil(loop_, [&] { return cells().drill_gone.Get() == 1; }));
+  EXPECT_EQ(cells().drill_saved.Get() + cells().drill_lost.Get(), 0u);
+}
+
 TEST_F(DrillTest, ASlowRegionIsAskedLate) {
   StartDrill(DrillKind::kSlow, 200ms);
   Send(kGet);

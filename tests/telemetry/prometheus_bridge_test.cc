@@ -169,6 +169,7 @@ TEST_F(Scrape, ShowsEveryCellOfARegionOfAService) {
       {&r.drill_touched, "meridian_drill_touched_requests_total" + labels + "} 1"},
       {&r.drill_saved, "meridian_drill_saved_requests_total" + labels + "} 1"},
       {&r.drill_lost, "meridian_drill_lost_requests_total" + labels + "} 1"},
+      {&r.drill_gone, "meridian_drill_gone_requests_total" + labels + "} 1"},
       {&r.head_time.sum_us, "meridian_attempt_head_seconds_sum" + labels + "} 1e-06"},
   };
   for (size_t code = 0; code < kErrorCodes; ++code) {
