@@ -89,6 +89,12 @@ void Controller::AddWorker(WorkerHandle& worker) {
   stats_.push_back(&worker.stats());
 }
 
+void Controller::ForgetWorkers() {
+  tick_timer_.Cancel();
+  workers_.clear();
+  stats_.clear();
+}
+
 void Controller::Start(std::function<void()> on_ready) {
   on_ready_ = std::move(on_ready);
   for (OriginState& origin : origins_) {

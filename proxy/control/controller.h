@@ -45,6 +45,8 @@ class Controller final : public AdminBackend, public OutcomeSink, private ProbeS
   // The world before any news; made in the constructor.
   std::shared_ptr<const Snapshot> snapshot() const { return snapshot_; }
   void AddWorker(WorkerHandle& worker);
+  // The workers are about to go: nothing is published, granted or read from here on.
+  void ForgetWorkers();
   void SetAccessLog(const AccessLogWriter* log) { access_log_ = log; }
   // Starts names and probes. `on_ready` is called once, when every name and every probed origin had its first answer.
   void Start(std::function<void()> on_ready);

@@ -83,6 +83,7 @@ Server::Server(Config config)
 Server::~Server() {
   for (auto& worker : workers_) worker->Stop();
   for (auto& worker : workers_) worker->Join();
+  if (controller_) controller_->ForgetWorkers();
   workers_.clear();
   signal_watch_.reset();
   if (signal_fd_ >= 0) close(signal_fd_);
