@@ -1,5 +1,6 @@
 #include "policy/resume_rules.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace meridian {
@@ -28,6 +29,13 @@ bool IsIdentity(const HeaderBlock& headers) {
     if (h.name == "content-encoding" && h.value != "identity") return false;
   }
   return true;
+}
+
+bool IsMultipart(std::string_view type) {
+  constexpr std::string_view kMultipart = "multipart/";
+  return type.size() >= kMultipart.size() &&
+         std::equal(kMultipart.begin(), kMultipart.end(), type.begin(),
+                    [](char a, char b) { return a == (b >= 'A' && b <= 'Z' ? b + ('a' - 'A') : b); });
 }
 
 // Digits only, no sign, no spaces, no leading zeros, no overflow.
@@ -89,6 +97,10 @@ void AskForRest(RequestHead& request, std::string_view etag, uint64_t next) {
 bool ContinuesExactly(const ResponseHead& response, std::string_view etag, uint64_t next, uint64_t total) {
   if (response.status != 206 || next >= total || !IsIdentity(response.headers)) return false;
   if (response.content_length != static_cast<int64_t>(total - next)) return false;
+  // What several ranges would be wrapped in are bytes of their own; no such answer has a Content-Range (§15.3.7.2).
+  for (const Header& h : response.headers) {
+    if (h.name == "content-type" && IsMultipart(h.value)) return false;
+  }
   const Header* same = Only(response.headers, "etag");
   const Header* range = Only(response.headers, "content-range");
   return same && same->value == etag && range && IsContentRange(range->value, next, total);

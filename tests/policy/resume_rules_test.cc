@@ -132,6 +132,15 @@ TEST_F(ResumeTest, OtherStatusesAndCodingsDoNotContinue) {
       kTag, 40, 100));
   EXPECT_FALSE(
       ContinuesExactly(Response(206, 60, {{"etag", kTag}, {"content-type", "multipart/byteranges"}}), kTag, 40, 100));
+  for (const char* type : {"multipart/byteranges; boundary=x", "Multipart/ByteRanges", "multipart/mixed"}) {
+    EXPECT_FALSE(ContinuesExactly(
+        Response(206, 60, {{"content-type", type}, {"etag", kTag}, {"content-range", "bytes 40-99/100"}}), kTag, 40,
+        100))
+        << type << ": its body is wrapped, whatever its range says";
+  }
+  EXPECT_TRUE(ContinuesExactly(
+      Response(206, 60, {{"content-type", "multi/x"}, {"etag", kTag}, {"content-range", "bytes 40-99/100"}}), kTag, 40,
+      100));
   EXPECT_FALSE(ContinuesExactly(Response(206, 0, fields), kTag, 100, 100)) << "nothing is left to ask for";
 }
 
