@@ -22,9 +22,11 @@ void ResumedBody::Pump() {
     source_->MoveTo(std::min<size_t>(source_->size(), BodyPipe::kHighWater - pipe_.size()), pipe_);
   }
   if (source_->size() > 0) return;
-  if (source_->finished() && delivered() == total_) {
+  if (source_->finished() && !owes()) {
+    // Those of a part are not those of the whole.
+    const HeaderBlock trailers = continuations == 0 ? source_->trailers() : HeaderBlock();
     Detach();
-    return pipe_.Finish();
+    return pipe_.FinishWithTrailers(trailers);
   }
   if (!broke_) return;
   Detach();

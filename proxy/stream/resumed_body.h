@@ -2,7 +2,7 @@
 //
 // Bytes move by reference and only while the client's pipe holds less than BodyPipe::kHighWater, so that back-pressure
 // reaches the origin as without it. When a source broke and all that came of it is on its way, the sink is asked for
-// another one, from a turn of its own: never from within a codec's call. One thread.
+// another one, from a turn of its own: never from within a codec's call. Trailers arrive if it never broke. One thread.
 #pragma once
 
 #include "event/loop.h"
@@ -29,6 +29,8 @@ class ResumedBody final : private BodyPipe::Reader, private BodyPipe::Writer {
   // Bytes given to the client's side so far: where a continuation begins.
   uint64_t delivered() const { return pipe_.written(); }
   uint64_t total() const { return total_; }
+  // Bytes are missing.
+  bool owes() const { return delivered() < total_; }
   std::string_view etag() const { return etag_; }
   bool waiting() const { return source_ == nullptr; }
 
@@ -45,6 +47,7 @@ class ResumedBody final : private BodyPipe::Reader, private BodyPipe::Writer {
   void Stop();
 
   int continuations = 0;
+  bool paid = false;     // the retry budget gave leave for the next continuation
   TimePoint deadline{};  // for the continuation that is being looked for
 
  private:
