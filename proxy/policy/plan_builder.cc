@@ -188,6 +188,11 @@ Plan BuildPlan(const Snapshot& snapshot, uint16_t route, uint16_t arm, const Wis
   return plan;
 }
 
+void ExtendPlan(const Snapshot& snapshot, uint16_t route, Plan* plan) {
+  const ServiceWorld world(snapshot, plan->service, snapshot.model->routes[route].steer);
+  PlanWriter(plan, Plan::kMaxSteps).AddAll(world.eligible(), StepReason::kResume);
+}
+
 bool IsEligible(const Snapshot& snapshot, uint16_t service, uint16_t region) {
   return ServiceWorld(snapshot, service, Steer::kOrdered).IsEligible(region);
 }

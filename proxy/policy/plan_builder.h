@@ -43,6 +43,10 @@ int PickArm(const RouteView& route, const Wish& wish, uint64_t draw);
 // Never returns an empty plan for a service with at least one region. At most `FailoverModel::attempts` steps.
 Plan BuildPlan(const Snapshot& snapshot, uint16_t route, uint16_t arm, const Wish& wish, int trial, uint64_t draw);
 
+// Adds the eligible regions that `FailoverModel::attempts` left out, for what is worth more than one more attempt: a
+// response that the client has the beginning of. Nothing is eligible, nothing is added.
+void ExtendPlan(const Snapshot& snapshot, uint16_t route, Plan* plan);
+
 // A region of a service may take traffic now: on, serving, its breaker lets it pass.
 bool IsEligible(const Snapshot& snapshot, uint16_t service, uint16_t region);
 

@@ -75,6 +75,10 @@ class Exchange final : public ConnectionExchange,
   void OnCommittedFailure(const Error& error);
   void OnContinuationHead(Attempt& attempt);
   void OnContinuationTimeout();
+  void OnStall();
+  bool MayResume();
+  bool PayForResume();
+  void ReportSilence();
   void CutResumed();
   void GiveUp(const Error& error);
   void Reply(int status, std::string_view content_type, std::string_view body);

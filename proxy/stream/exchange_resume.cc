@@ -1,5 +1,6 @@
 // A committed response goes on after its origin broke: the rest is asked of the next region (policy/resume_rules.h).
 #include <algorithm>
+#include <utility>
 
 #include "policy/answer.h"
 #include "policy/resume_rules.h"
@@ -35,18 +36,29 @@ void Exchange::OnCommittedFailure(const Error& error) {
   resumed_->SourceBroke();
 }
 
+// Another region may be asked for the rest, as far as anybody knows.
+bool Exchange::MayResume() {
+  ExtendPlan(*world_, route_, &plan_);
+  return resumed_->owes() && next_step_ < plan_.size && resumed_->continuations < kMaxContinuations;
+}
+
+bool Exchange::PayForResume() {
+  if (context_.budget(plan_.service).TakeReplay(context_.loop().Now(), plan_.fail_open)) return true;
+  context_.stats().retry_budget_exhausted.Add();
+  return false;
+}
+
 void Exchange::OnSourceOver() {
   const TimePoint now = context_.loop().Now();
   resumed_->Detach();
+  // All bytes came, but their origin took the answer back: there is nothing to ask for, and no word that it was good.
+  if (!resumed_->owes()) return CutResumed();
   if (resumed_->deadline == TimePoint{}) resumed_->deadline = now + service().timeouts.request;
   Drop(attempt_);
   AskForRest(request_, resumed_->etag(), resumed_->delivered());
   Error ignored;
-  while (next_step_ < plan_.size && resumed_->continuations < kMaxContinuations && now < resumed_->deadline) {
-    if (!context_.budget(plan_.service).TakeReplay(now, plan_.fail_open)) {
-      context_.stats().retry_budget_exhausted.Add();
-      break;
-    }
+  while (MayResume() && now < resumed_->deadline) {
+    if (!std::exchange(resumed_->paid, false) && !PayForResume()) break;
     ++resumed_->continuations;
     Step step = plan_.steps[next_step_++];
     step.reason = StepReason::kResume;
@@ -76,10 +88,27 @@ void Exchange::OnContinuationHead(Attempt& attempt) {
 }
 
 void Exchange::OnContinuationTimeout() {
-  RecordOf(*attempt_).error = Name(ErrorCode::kResponseTimeout);
   RecordOf(*attempt_).time = context_.loop().Now() - attempt_->started;
-  ReportSignal(*attempt_, Signal::kFailure);
+  RecordOf(*attempt_).error = Name(ErrorCode::kResponseTimeout);
+  ReportSilence();
   OnSourceOver();
+}
+
+void Exchange::OnStall() {
+  ReportSilence();
+  // It may come to its senses: without somebody else to ask it is waited for.
+  stalled_ = !resumed_ || !MayResume() || !PayForResume();
+  if (stalled_) return;
+  RecordOf(*attempt_).error = Name(ErrorCode::kResponseTimeout);
+  resumed_->paid = true;
+  OnSourceOver();
+}
+
+// The attempt owes bytes, or its head, and has sent nothing for too long.
+void Exchange::ReportSilence() {
+  RegionCells& cells = context_.region_cells(plan_.service, attempt_->step().region);
+  cells.failures_by_error[static_cast<size_t>(ErrorCode::kResponseTimeout)].Add();
+  ReportSignal(*attempt_, Signal::kFailure);
 }
 
 void Exchange::CutResumed() {

@@ -194,9 +194,8 @@ void Exchange::OnRelayTimer() {
       !replying && attempt_ && body.size() == 0 && !body.ended() && attempt_->head().content_length != kUnknownLength;
   if (owes && quiet >= stall && !stalled_) {
     // Silence is an answer only where no length was promised: event streams may be silent.
-    stalled_ = !resumed_;
-    ReportSignal(*attempt_, Signal::kFailure);
-    if (resumed_) return OnSourceOver();
+    OnStall();
+    if (!stalled_) return;  // it goes on elsewhere, or was cut
   }
   const bool look_again = !replying && attempt_ && attempt_->head().content_length != kUnknownLength && !stalled_;
   if (quiet < idle) return timer_.Arm(look_again ? std::min(stall / kStallLooks, idle - quiet) : idle - quiet);

@@ -152,6 +152,29 @@ TEST(Plan, AttemptsBoundThePlan) {
   }
 }
 
+TEST(Plan, ABrokenDownloadMayAskTheRegionsThatAttemptsLeftOut) {
+  World world(12);
+  world.view().nearest = {11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0};
+  world.service().failover.attempts = 2;
+  world.ProbesDown(9);
+  Plan plan = world.MakePlan();
+  ExtendPlan(world.snapshot(), 0, &plan);
+  const Steps extended = {{11, kPreferred}, {10, kFailover}, {8, kResume}, {7, kResume},
+                          {6, kResume},     {5, kResume},    {4, kResume}, {3, kResume}};
+  EXPECT_EQ(StepsOf(plan), extended);
+  ExtendPlan(world.snapshot(), 0, &plan);
+  EXPECT_EQ(StepsOf(plan), extended) << "once is enough";
+}
+
+TEST(Plan, WhereNothingIsEligibleABrokenDownloadHasNobodyElseToAsk) {
+  World world(2);
+  world.service().failover.attempts = 1;
+  world.ProbesDown(0).ProbesDown(1);
+  Plan plan = world.MakePlan();
+  ExtendPlan(world.snapshot(), 0, &plan);
+  EXPECT_EQ(StepsOf(plan), (Steps{{0, kFailOpen}}));
+}
+
 TEST(Plan, AWishedRegionGoesFirstIfItIsEligible) {
   World world(3);
   EXPECT_EQ(StepsOf(world.MakePlan(kLowest, {.arm = {}, .region = 2, .deadline = {}})),

@@ -24,7 +24,9 @@ namespace {
 
 using testing::H2Peer;
 using testing::RunUntil;
+using testing::ScriptedRequest;
 using testing::Settle;
+using testing::TestH2Origin;
 using testing::TestOrigin;
 
 constexpr std::string_view kOk = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
@@ -1082,6 +1084,16 @@ TEST_F(ResumeTest, OtherBytesUnderTheSameNameAreNeverMixedIn) {
   for (const std::string_view answer : {
            // The object has changed: If-Range makes it a whole 200.
            std::string_view("HTTP/1.1 200 OK\r\nETag: \"v2\"\r\nContent-Length: 10\r\n\r\nABCDEFGHIJ"),
+           // It has not, but Range is not understood.
+           std::string_view("HTTP/1.1 200 OK\r\nETag: \"v1\"\r\nContent-Length: 10\r\n\r\n0123456789"),
+           std::string_view("HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Range: bytes "
+                            "4-9/10\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n456789\r\n0\r\n\r\n"),
+           std::string_view("HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Range: bytes "
+                            "4-9/10\r\nContent-Type: multipart/byteranges\r\nContent-Length: 6\r\n\r\n--x\r\n."),
+           std::string_view("HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Range: bytes "
+                            "4-9/*\r\nContent-Length: 6\r\n\r\n456789"),
+           std::string_view("HTTP/1.1 416 Range Not Satisfiable\r\nContent-Range: bytes */3\r\nContent-Length: "
+                            "0\r\n\r\n"),
            std::string_view("HTTP/1.1 206 Partial Content\r\nETag: \"v2\"\r\nContent-Range: bytes "
                             "4-9/10\r\nContent-Length: 6\r\n\r\nEFGHIJ"),
            std::string_view("HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Range: bytes "
@@ -1106,10 +1118,106 @@ TEST_F(ResumeTest, OtherBytesUnderTheSameNameAreNeverMixedIn) {
   }
 }
 
-TEST_F(ResumeTest, WithoutAStrongTagOrWithoutTheKeyItIsCutAsEver) {
+TEST_F(ResumeTest, WithAWeakTagItIsCutAsEver) {
   StartWithResume();
   Break("HTTP/1.1 200 OK\r\nETag: W/\"v1\"\r\nContent-Length: 10\r\n\r\n");
   ExpectCut(0);
+}
+
+TEST_F(ResumeTest, WithoutATagItIsCutAsEver) {
+  StartWithResume();
+  Break("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
+  ExpectCut(0);
+}
+
+TEST_F(ResumeTest, ABreakBeforeTheFirstByteAsksForAllOfThem) {
+  StartWithResume();
+  Send(kGet);
+  const size_t c = Arrives(0);
+  origins_[0]->Answer(c, kHead);
+  ASSERT_TRUE(ClientGets("\r\n\r\n"));
+  origins_[0]->ResetConnection(c);
+  const size_t next = Arrives(1);
+  EXPECT_TRUE(Has(origins_[1]->received(next), "range: bytes=0-\r\n"));
+  origins_[1]->Answer(next,
+                      "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Range: bytes 0-9/10\r\nContent-Length: "
+                      "10\r\n\r\n0123456789");
+  ASSERT_TRUE(ClientGets("\r\n\r\n0123456789"));
+  EXPECT_EQ(Count(received(), "HTTP/1.1"), 1u);
+}
+
+TEST_F(ResumeTest, ABreakBeforeTheLastByteAsksForThatOneAlone) {
+  StartWithResume();
+  Send(kGet);
+  const size_t c = Arrives(0);
+  origins_[0]->Answer(c, std::string(kHead) + "012345678");
+  ASSERT_TRUE(ClientGets("\r\n\r\n012345678"));
+  origins_[0]->ResetConnection(c);
+  const size_t next = Arrives(1);
+  EXPECT_TRUE(Has(origins_[1]->received(next), "range: bytes=9-\r\n"));
+  origins_[1]->Answer(next,
+                      "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nContent-Range: bytes 9-9/10\r\nContent-Length: "
+                      "1\r\n\r\n9");
+  EXPECT_TRUE(ClientGets("\r\n\r\n0123456789"));
+}
+
+TEST_F(ResumeTest, TheClientsOwnConditionsAreNotPutToTheNextRegion) {
+  StartWithResume();
+  Send(
+      "GET / HTTP/1.1\r\nHost: shop.example\r\nIf-None-Match: \"v0\"\r\nIf-Modified-Since: Sat, 29 Oct 1994 "
+      "19:43:31 GMT\r\n\r\n");
+  const size_t c = Arrives(0);
+  EXPECT_TRUE(Has(origins_[0]->received(c), "if-none-match: \"v0\""));
+  origins_[0]->Answer(c, std::string(kHead) + "0123");
+  ASSERT_TRUE(ClientGets("\r\n\r\n0123"));
+  origins_[0]->CloseConnection(c);
+  const size_t next = Arrives(1);
+  EXPECT_FALSE(Has(origins_[1]->received(next), "if-none-match")) << origins_[1]->received(next);
+  EXPECT_FALSE(Has(origins_[1]->received(next), "if-modified-since"));
+  origins_[1]->Answer(next, kRest);
+  EXPECT_TRUE(ClientGets("\r\n\r\n0123456789"));
+}
+
+TEST_F(ResumeTest, APartThatTheClientAskedForIsNotContinued) {
+  StartWithResume();
+  Send("GET / HTTP/1.1\r\nHost: shop.example\r\nRange: bytes=0-9\r\n\r\n");
+  const size_t c = Arrives(0);
+  origins_[0]->Answer(c, std::string(kHead) + "0123");
+  ASSERT_TRUE(ClientGets("\r\n\r\n0123"));
+  origins_[0]->CloseConnection(c);
+  ExpectCut(0);
+}
+
+TEST_F(ResumeTest, ARegionThatCannotBeReachedIsPassedOver) {
+  StartWithResume();
+  origins_[1]->Close();
+  Break();
+  Answer(2, kRest);
+  EXPECT_TRUE(ClientGets("\r\n\r\n0123456789"));
+}
+
+TEST_F(ResumeTest, RegionsBeyondTheAttemptsOfARequestMayFinishIt) {
+  service().failover.attempts = 1;
+  StartWithResume();
+  Break();
+  Answer(1, k503);
+  Answer(2, kRest);
+  EXPECT_TRUE(ClientGets("\r\n\r\n0123456789"));
+}
+
+TEST_F(ResumeTest, ItIsPaidForLikeAnyOtherAttempt) {
+  StartWithResume();
+  Send(kGet);
+  const size_t c = Arrives(0);
+  origins_[0]->Answer(c, std::string(kHead) + "0123");
+  ASSERT_TRUE(ClientGets("\r\n\r\n0123"));
+  while (context_->budget(0).TakeReplay(loop_.Now(), false)) {
+  }
+  origins_[0]->CloseConnection(c);
+  ExpectCut(0);
+  EXPECT_EQ(context_->stats().retry_budget_exhausted.Get(), 1u);
+  const std::string log = Log();
+  EXPECT_TRUE(Has(log, "\"status\":200,\"end\":\"origin_reset\",\"bytes_in\":0,\"bytes_out\":4")) << log;
 }
 
 TEST_F(ResumeTest, ARouteThatDoesNotAskForItIsCutAsEver) {
@@ -1138,6 +1246,42 @@ TEST_F(ResumeTest, AStallIsABreakOnlyFasterThanTheIdleTimeout) {
   EXPECT_EQ(Signals(0, Signal::kFailure), 1u);
 }
 
+TEST_F(ResumeTest, AStallWithNobodyElseToAskIsWaitedForAsWithoutTheKey) {
+  service().regions.resize(1);
+  StartWithResume();
+  Send(kGet);
+  const size_t c = Arrives(0);
+  origins_[0]->Answer(c, std::string(kHead) + "0123");
+  ASSERT_TRUE(ClientGets("\r\n\r\n0123"));
+  Pass(5s);
+  received();
+  EXPECT_FALSE(client_eof_) << "a pause is no reason to cut what nobody else can finish";
+  EXPECT_EQ(Signals(0, Signal::kFailure), 1u);
+  origins_[0]->Send(c, "456789");
+  EXPECT_TRUE(ClientGets("\r\n\r\n0123456789"));
+}
+
+TEST_F(ResumeTest, AStallThatTheBudgetDoesNotCoverIsWaitedForToo) {
+  StartWithResume();
+  Send(kGet);
+  const size_t c = Arrives(0);
+  origins_[0]->Answer(c, std::string(kHead) + "0123");
+  ASSERT_TRUE(ClientGets("\r\n\r\n0123"));
+  for (Duration passed{}; passed < 2s; passed += 20ms) {
+    while (context_->budget(0).TakeReplay(loop_.Now(), false)) {
+    }
+    loop_.Advance(20ms);
+    while (context_->budget(0).TakeReplay(loop_.Now(), false)) {
+    }
+    Settle(loop_);
+  }
+  received();
+  EXPECT_FALSE(client_eof_);
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+  origins_[0]->Send(c, "456789");
+  EXPECT_TRUE(ClientGets("\r\n\r\n0123456789"));
+}
+
 TEST_F(ResumeTest, AContinuationThatNeverAnswersIsLeftToo) {
   StartWithResume();
   Break();
@@ -1145,6 +1289,40 @@ TEST_F(ResumeTest, AContinuationThatNeverAnswersIsLeftToo) {
   Pass(1100ms);
   Answer(2, kRest);
   EXPECT_TRUE(ClientGets("\r\n\r\n0123456789"));
+}
+
+// An origin of HTTP/2 as first region: it says `text` of the ten bytes, then resets its stream.
+class Http2OriginResumeTest : public ResumeTest {
+ protected:
+  void BreakAfter(std::string_view text) {
+    service().regions[0].origins[0].protocol = OriginProtocol::kH2c;
+    endpoints_[0][0] = {h2_.endpoint()};
+    h2_.set_on_head([this, text](ScriptedRequest& request) {
+      request.reply.headers.Add("etag", "\"v1\"");
+      request.Answer(200, 10);
+      request.Say(text);
+      asked_ = &request;
+    });
+    StartWithResume();
+    Send(kGet);
+    ASSERT_TRUE(ClientGets("\r\n\r\n" + std::string(text)));
+    asked_->answer.Fail();
+    Settle(loop_);
+  }
+  TestH2Origin h2_{loop_};
+  ScriptedRequest* asked_ = nullptr;
+};
+
+TEST_F(Http2OriginResumeTest, AStreamThatIsResetGoesOnElsewhere) {
+  BreakAfter("0123");
+  Answer(1, kRest);
+  EXPECT_TRUE(ClientGets("\r\n\r\n0123456789"));
+}
+
+TEST_F(Http2OriginResumeTest, WhereNoByteIsMissingNobodyIsAsked) {
+  BreakAfter("0123456789");
+  EXPECT_EQ(origins_[1]->total_requests() + origins_[2]->total_requests(), 0u);
+  EXPECT_EQ(route_cells().resumes_refused.Get(), 0u);
 }
 
 TEST_F(ResumeTest, AClientThatGoesAwayEndsTheContinuation) {
