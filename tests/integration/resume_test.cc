@@ -61,6 +61,27 @@ TEST_F(Resume, ADownloadSurvivesTheDeathOfItsRegionByteForByte) {
   }
 }
 
+TEST_F(Resume, ADownloadWhoseOriginFallsSilentGoesOnWithinTwoSeconds) {
+  near_.SetHandler([store = Store("\"v1\"", object_)](const OriginRequest& request) {
+    OriginReply reply = store(request);
+    reply.send_only = kBreaksAt;
+    reply.after = OriginReply::After::kHang;
+    return reply;
+  });
+  Edge edge(Config());
+  for (const char* version : {"--http1.1", "--http2-prior-knowledge"}) {
+    middle_.Forget();
+    const auto begun = std::chrono::steady_clock::now();
+    const CurlResult answer = Curl({version, edge.url("/object")}, 60s);
+    const auto took = std::chrono::steady_clock::now() - begun;
+    EXPECT_EQ(answer.exit_code, 0) << version << answer.err;
+    EXPECT_TRUE(answer.body == *object_) << version << ": " << answer.body.size() << " bytes";
+    EXPECT_LT(took, 2s) << version << ": it waited for the idle timeout";
+    EXPECT_EQ(middle_.requests(), 1u);
+  }
+  EXPECT_EQ(edge.MetricSum("meridian_resumes_total", {"result=\"resumed\""}), 2);
+}
+
 TEST_F(Resume, AnObjectThatHasChangedIsCutAndNeverMixed) {
   middle_.SetHandler(Store("\"v2\"", std::make_shared<const std::string>(std::string(kWhole, 'x'))));
   for (const char* version : {"--http1.1", "--http2-prior-knowledge"}) {
