@@ -49,11 +49,11 @@ class OriginPool {
   struct Options {
     OriginModel origin;
     PoolModel limits;
-    Duration connect_timeout = 1s;  // TCP
-    Duration tls_timeout = 1s;      // the handshake after it
+    Duration connect_timeout = 1s;    // TCP
+    Duration tls_timeout = 1s;        // the handshake after it
     TlsClientContext* tls = nullptr;  // REQUIRED for https and h2
     std::string server_name;          // SNI and the name to verify
-    bool warm = false;  // the last idle connection is not closed for its age
+    bool warm = false;                // the last idle connection is not closed for its age
     PoolCounters* counters = nullptr;
   };
 
