@@ -41,7 +41,7 @@ std::optional<Duration> GrpcTimeout::Parse(std::string_view text) {
 }
 
 std::optional<LocalReply> GrpcTimeout::OnRequest(RequestHead& request, StreamContext& context) const {
-  if (!request.headers.Get(HeaderId::kContentType).starts_with("application/grpc")) return std::nullopt;
+  if (!IsGrpc(request.headers)) return std::nullopt;
   for (const Header& h : request.headers) {
     if (h.name != "grpc-timeout") continue;
     const std::optional<Duration> timeout = Parse(h.value);

@@ -154,4 +154,6 @@ const Header* HeaderBlock::Find(HeaderId id) const {
   return found == end() ? nullptr : found;
 }
 
+bool IsGrpc(const HeaderBlock& headers) { return headers.Get(HeaderId::kContentType).starts_with("application/grpc"); }
+
 }  // namespace meridian

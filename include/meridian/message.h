@@ -103,6 +103,9 @@ class HeaderBlock {
   uint32_t capacity_ = 0;
 };
 
+// A message of gRPC, by its content-type.
+bool IsGrpc(const HeaderBlock& headers);
+
 enum class Method : uint8_t { kGet, kHead, kPost, kPut, kDelete, kOptions, kTrace, kPatch, kConnect, kOther };
 Method IdentifyMethod(std::string_view token);  // case-sensitive (RFC 9110 §9.1)
 // RFC 9110 §9.2.2.

@@ -15,15 +15,6 @@
 #include "telemetry/version.h"
 
 namespace meridian {
-namespace {
-
-size_t CountRegions(const Model& model) {
-  size_t n = 0;
-  for (const ServiceModel& service : model.services) n += service.regions.size();
-  return n;
-}
-
-}  // namespace
 
 Controller::Controller(Loop& loop, std::shared_ptr<const Model> model, const OriginTlsContexts& tls, uint64_t seed)
     : loop_(loop),
@@ -32,7 +23,7 @@ Controller::Controller(Loop& loop, std::shared_ptr<const Model> model, const Ori
       started_(loop.Now()),
       endpoint_feed_(loop, *this),
       failovers_(*model_),
-      latency_(CountRegions(*model_)),
+      latency_(model_->CountServiceRegions()),
       drills_(*model_),
       route_order_(OrderRoutes(model_->routes)),
       publish_hook_(loop, Bind<&Controller::Publish>(this)),

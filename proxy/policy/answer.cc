@@ -11,8 +11,6 @@ bool AsksToWait(const ResponseHead& head) {
 
 }  // namespace
 
-bool IsGrpc(const HeaderBlock& headers) { return headers.Get(HeaderId::kContentType).starts_with("application/grpc"); }
-
 bool IsGrpcUnavailable(const HeaderBlock& fields) {
   for (const Header& h : fields) {
     if (h.name == "grpc-status") return h.value == kUnavailable;
@@ -22,7 +20,7 @@ bool IsGrpcUnavailable(const HeaderBlock& fields) {
 
 AnswerKind Judge(const ResponseHead& head, const StatusSet& failures) {
   if (failures.Contains(head.status)) {
-    return head.status >= 500 || head.status == 429 ? AnswerKind::kFailure : AnswerKind::kMove;
+    return SpeaksAboutRegion(head.status) ? AnswerKind::kFailure : AnswerKind::kMove;
   }
   if (AsksToWait(head)) return AnswerKind::kMove;
   if (head.status == 200 && IsGrpc(head.headers) && IsGrpcUnavailable(head.headers)) return AnswerKind::kFailure;

@@ -22,11 +22,12 @@ enum class AnswerKind : uint8_t {
   kFailure,  // and the region is in doubt
 };
 
+// Of a failure status: it is news for the region's memory.
+constexpr bool SpeaksAboutRegion(int status) { return status >= 500 || status == 429; }
 AnswerKind Judge(const ResponseHead& head, const StatusSet& failures);
 
 // gRPC's UNAVAILABLE, in a head or in trailers; `fields` of a response whose content-type is that of gRPC.
 bool IsGrpcUnavailable(const HeaderBlock& fields);
-bool IsGrpc(const HeaderBlock& headers);
 
 // Which of two failures to show a client when there is nothing better: the lower one. Answers below 500 say more than
 // "overloaded", and that says more than any other 5xx. gRPC's count as 503.

@@ -4,14 +4,14 @@
 #include <cmath>
 #include <cstdio>
 
+#include "policy/answer.h"
 #include "policy/breaker.h"
 #include "policy/latency_window.h"
 
 namespace meridian {
 namespace {
 
-constexpr double kProbeJitter = 1.1;   // the late end of NextProbeDelay
-constexpr double kAttemptShare = 0.6;  // of the time left, for an attempt that has somewhere else to go
+constexpr double kProbeJitter = 1.1;  // the late end of NextProbeDelay
 
 Duration Scale(Duration d, double by) {
   return std::chrono::duration_cast<Duration>(std::chrono::duration<double, Duration::period>(d) * by);
@@ -97,12 +97,11 @@ LeaveTime ByTraffic(int failures, const Part& attempt) {
   return out;
 }
 
-// As exchange.cc has it: 4xx but 429 move one request and say nothing about the region.
 bool AnyStatusSpeaksAboutRegion(const StatusSet& statuses) {
-  for (int status = 500; status <= StatusSet::kMax; ++status) {
-    if (statuses.Contains(status)) return true;
+  for (int status = StatusSet::kMin; status <= StatusSet::kMax; ++status) {
+    if (statuses.Contains(status) && SpeaksAboutRegion(status)) return true;
   }
-  return statuses.Contains(429);
+  return false;
 }
 
 }  // namespace

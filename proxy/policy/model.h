@@ -72,6 +72,9 @@ struct HealthModel {
   StatusSet expect = StatusSet().Add(200, 399);
 };
 
+// An attempt that has somewhere else to go gets at most this part of the time left.
+inline constexpr double kAttemptShare = 0.6;
+
 struct FailoverModel {
   StatusSet statuses = StatusSet().Add(500).Add(502, 504);
   int attempts = 3;  // most attempts per request, 1…8
@@ -148,6 +151,12 @@ struct Model {
   std::vector<RegionModel> regions;
   std::vector<ServiceModel> services;
   std::vector<RouteModel> routes;  // in the order of the file
+  // Over all services: the size of whatever is kept flat per service and region.
+  size_t CountServiceRegions() const {
+    size_t n = 0;
+    for (const ServiceModel& service : services) n += service.regions.size();
+    return n;
+  }
 };
 
 }  // namespace meridian

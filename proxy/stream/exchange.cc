@@ -13,7 +13,6 @@
 namespace meridian {
 namespace {
 
-constexpr Error kDeadline{ErrorCode::kDeadline, Fault::kOrigin, Retry::kNever, "the request ran out of time"};
 constexpr Error kNoWeight{ErrorCode::kPoolFull, Fault::kSelf, Retry::kNever, "every weight of the route is 0"};
 
 // Second chances within one region: stale kept connections, refused streams, sibling origins.

@@ -36,6 +36,7 @@ class Exchange final : public ConnectionExchange,
  private:
   enum class State : uint8_t { kReceiving, kTrying, kRelaying, kReplying, kDone };
   enum class Event : uint8_t { kHeadRead, kRefused, kAnswered, kGaveUp, kStreamOver };
+  static constexpr Error kDeadline{ErrorCode::kDeadline, Fault::kOrigin, Retry::kNever, "the request ran out of time"};
   static State Next(State state, Event event);
   void Move(Event event) { state_ = Next(state_, event); }
 

@@ -9,13 +9,9 @@ namespace {
 
 constexpr Error kResponseTimeout{ErrorCode::kResponseTimeout, Fault::kOrigin, Retry::kIfIdempotent,
                                  "no answer in time"};
-constexpr Error kDeadline{ErrorCode::kDeadline, Fault::kOrigin, Retry::kNever, "the request ran out of time"};
 
 // How often an upload is looked at: whether it moved, whether it is over.
 constexpr Duration kUploadLook = 500ms;
-
-// An attempt that has somewhere else to go gets at most this part of what is left.
-constexpr double kAttemptShare = 0.6;
 
 // How often a body is looked at within `timeouts.stall`: a stall is noticed after one and a quarter of it at the
 // latest.
@@ -190,15 +186,15 @@ void Exchange::OnRelayTimer() {
   const Duration idle = replying ? context_.settings().idle_timeout : service().timeouts.idle;
   const Duration stall = service().timeouts.stall;
   const Duration quiet = now - progress_at_;
-  const bool owes =
-      !replying && attempt_ && body.size() == 0 && !body.ended() && attempt_->head().content_length != kUnknownLength;
+  const bool length_known = !replying && attempt_ && attempt_->head().content_length != kUnknownLength;
+  const bool owes = length_known && body.size() == 0 && !body.ended();
   if (owes && quiet >= stall && !stalled_) {
     // Silence is an answer only where no length was promised: event streams may be silent.
     OnStall();
     if (!stalled_) return;  // it goes on elsewhere, or was cut
   }
-  const bool look_again = !replying && attempt_ && attempt_->head().content_length != kUnknownLength && !stalled_;
-  if (quiet < idle) return timer_.Arm(look_again ? std::min(stall / kStallLooks, idle - quiet) : idle - quiet);
+  if (quiet < idle)
+    return timer_.Arm(length_known && !stalled_ ? std::min(stall / kStallLooks, idle - quiet) : idle - quiet);
   context_.stats().limit_timeouts.Add();
   end_ = "timeout";
   lost_ = true;

@@ -10,12 +10,6 @@ namespace {
 
 constexpr size_t kLogBufferBytes = 64 * 1024;
 
-size_t CountRegions(const Model& model) {
-  size_t n = 0;
-  for (const ServiceModel& s : model.services) n += s.regions.size();
-  return n;
-}
-
 }  // namespace
 
 std::unique_ptr<OriginTlsContexts> OriginTlsContexts::Make(const Model& model, std::string* error) {
@@ -64,7 +58,7 @@ WorkerContext::WorkerContext(Loop& loop, std::shared_ptr<const Snapshot> first, 
       outcome_sink_(outcomes),
       log_(log),
       random_(seed),
-      stats_(CountRegions(*first->model), first->model->routes.size()),
+      stats_(first->model->CountServiceRegions(), first->model->routes.size()),
       batch_timer_(loop, Bind<&WorkerContext::SendOutcomes>(this)),
       urgent_(loop, Bind<&WorkerContext::SendOutcomes>(this)),
       log_timer_(loop, Bind<&WorkerContext::FlushLog>(this)) {

@@ -113,27 +113,31 @@ constexpr WorkerCounter kWorkerCounters[] = {
      &WorkerStats::replay_refused},
 };
 
-struct Limit {
-  const char* name;
+// One value of a label and what counts it.
+struct LabelledCell {
+  const char* value;
   Cell WorkerStats::*cell;
 };
 
-constexpr Limit kLimits[] = {
+constexpr LabelledCell kLimits[] = {
     {"connections", &WorkerStats::connections_refused},
     {"header_bytes", &WorkerStats::limit_header_bytes},
     {"resets", &WorkerStats::limit_resets},
     {"timeouts", &WorkerStats::limit_timeouts},
 };
 
-struct Reason {
-  const char* name;
-  Cell WorkerStats::*cell;
-};
-
-constexpr Reason kAbandonReasons[] = {
+constexpr LabelledCell kAbandonReasons[] = {
     {"length", &WorkerStats::replay_abandoned_length},
     {"memory", &WorkerStats::replay_abandoned_memory},
 };
+
+template <size_t N>
+void AddLabelled(MetricFamily& family, const char* label, const LabelledCell (&cells)[N], const Workers& workers) {
+  for (const LabelledCell& cell : cells) {
+    const uint64_t sum = Sum(workers, [&](const WorkerStats& w) -> const Cell& { return w.*cell.cell; });
+    Page::AddTo(family, {{label, cell.value}}, static_cast<double>(sum));
+  }
+}
 
 void AddWorkerTotals(Page& page, const Workers& workers, uint64_t access_log_write_errors) {
   for (const WorkerCounter& counter : kWorkerCounters) {
@@ -145,19 +149,12 @@ void AddWorkerTotals(Page& page, const Workers& workers, uint64_t access_log_wri
   page.AddGauge("meridian_origin_connections", "Connections with origins now.",
                 SumOpen(workers, &WorkerStats::origin_connections_opened, &WorkerStats::origin_connections_closed));
 
-  MetricFamily& limits = page.Add("meridian_limit_total", "Times a limit was enforced.", MetricType::Counter);
-  for (const Limit& limit : kLimits) {
-    const uint64_t hits = Sum(workers, [&](const WorkerStats& w) -> const Cell& { return w.*limit.cell; });
-    Page::AddTo(limits, {{"limit", limit.name}}, static_cast<double>(hits));
-  }
-
-  MetricFamily& abandoned =
+  AddLabelled(page.Add("meridian_limit_total", "Times a limit was enforced.", MetricType::Counter), "limit", kLimits,
+              workers);
+  AddLabelled(
       page.Add("meridian_replay_abandoned_total",
-               "Request bodies that were not kept for a replay: too long, or no memory left.", MetricType::Counter);
-  for (const Reason& reason : kAbandonReasons) {
-    const uint64_t bodies = Sum(workers, [&](const WorkerStats& w) -> const Cell& { return w.*reason.cell; });
-    Page::AddTo(abandoned, {{"reason", reason.name}}, static_cast<double>(bodies));
-  }
+               "Request bodies that were not kept for a replay: too long, or no memory left.", MetricType::Counter),
+      "reason", kAbandonReasons, workers);
 
   MetricFamily& dropped =
       page.Add("meridian_access_log_dropped_total",
