@@ -22,6 +22,9 @@ class RegionList {
   size_t size_ = 0;
 };
 
+static_assert(kMaxRegions <= 64, "one bit each");
+bool Contains(uint64_t regions, uint16_t region) { return (regions >> region & 1) != 0; }
+
 // One service as the plan sees it.
 class ServiceWorld {
  public:
@@ -96,6 +99,11 @@ class PlanWriter {
   void AddAll(const RegionList& regions, StepReason reason) {
     for (uint16_t region : regions) Add(region, reason);
   }
+  void AddAllBut(uint64_t left_out, const RegionList& regions, StepReason reason) {
+    for (uint16_t region : regions) {
+      if (!Contains(left_out, region)) Add(region, reason);
+    }
+  }
 
  private:
   bool Has(uint16_t region) const {
@@ -121,9 +129,14 @@ uint16_t DrawRegion(const ServiceWorld& world, uint64_t draw) {
   return world.eligible()[last];
 }
 
-Step FirstEligibleStep(const ServiceWorld& world, int wished, uint64_t draw) {
+Step FirstEligibleStep(const ServiceWorld& world, int wished, uint64_t draw, uint64_t silent) {
   if (wished >= 0) return {static_cast<uint16_t>(wished), StepReason::kWish};
   uint16_t region = DrawRegion(world, draw);
+  if (Contains(silent, region)) {
+    for (uint16_t other : world.eligible()) {
+      if (!Contains(silent, other)) return {other, StepReason::kSilence};
+    }
+  }
   return {region, region == world.preference()[0] ? StepReason::kPreferred : StepReason::kSpill};
 }
 
@@ -146,6 +159,8 @@ const char* Name(StepReason r) {
       return "preferred";
     case StepReason::kSpill:
       return "spill";
+    case StepReason::kSilence:
+      return "silence";
     case StepReason::kFailover:
       return "failover";
     case StepReason::kTrial:
@@ -165,7 +180,8 @@ int PickArm(const RouteView& route, const Wish& wish, uint64_t draw) {
   return PickWeighted(route.weights, draw);
 }
 
-Plan BuildPlan(const Snapshot& snapshot, uint16_t route, uint16_t arm, const Wish& wish, int trial, uint64_t draw) {
+Plan BuildPlan(const Snapshot& snapshot, uint16_t route, uint16_t arm, const Wish& wish, int trial, uint64_t draw,
+               uint64_t silent) {
   const RouteModel& route_model = snapshot.model->routes[route];
   Plan plan;
   plan.arm = arm;
@@ -182,8 +198,9 @@ Plan BuildPlan(const Snapshot& snapshot, uint16_t route, uint16_t arm, const Wis
     return plan;
   }
   // The draw counts behind a trial too: what a failing trial sheds is spread as all other traffic is.
-  Step first = FirstEligibleStep(world, wished, draw);
+  Step first = FirstEligibleStep(world, wished, draw, silent);
   writer.Add(first.region, has_trial ? StepReason::kFailover : first.reason);
+  writer.AddAllBut(silent, world.eligible(), StepReason::kFailover);
   writer.AddAll(world.eligible(), StepReason::kFailover);
   return plan;
 }

@@ -4,6 +4,7 @@
 //   rest = 1; for r in eligible: share = (r is last) ? rest : rest·dial(r)·ramp(r); rest −= share
 // The first step is drawn from these shares; the other eligible regions follow in order of preference. Nothing
 // eligible → fail open: every region with a dial > 0 (or all, when there is none), marked kFailOpen.
+// Eligible regions that are silent (silence_watch.h) go behind the others, first or not.
 // A region that the request's wish names goes first without a draw if it is eligible. A trial step (half-open
 // breaker) may be put in front by the caller's token; its failure is covered by the rest. No allocation.
 #pragma once
@@ -16,8 +17,9 @@
 
 namespace meridian {
 
-enum class StepReason : uint8_t { kPreferred, kSpill, kFailover, kTrial, kWish, kFailOpen, kResume };
-const char* Name(StepReason r);  // "preferred" "spill" "failover" "trial" "wish" "fail_open" "resume"
+enum class StepReason : uint8_t { kPreferred, kSpill, kSilence, kFailover, kTrial, kWish, kFailOpen, kResume };
+// "preferred" "spill" "silence" "failover" "trial" "wish" "fail_open" "resume"
+const char* Name(StepReason r);
 
 struct Step {
   uint16_t region = 0;  // index into ServiceModel::regions (NOT Model::regions)
@@ -40,8 +42,10 @@ int PickArm(const RouteView& route, const Wish& wish, uint64_t draw);
 
 // `trial`: index into ServiceModel::regions of a half-open region that this request may try first, or −1. It was used
 // if and only if the first step says kTrial: a dial of 0, probes that say down and a wish for another region win.
+// `silent`: bit i for region i of the service.
 // Never returns an empty plan for a service with at least one region. At most `FailoverModel::attempts` steps.
-Plan BuildPlan(const Snapshot& snapshot, uint16_t route, uint16_t arm, const Wish& wish, int trial, uint64_t draw);
+Plan BuildPlan(const Snapshot& snapshot, uint16_t route, uint16_t arm, const Wish& wish, int trial, uint64_t draw,
+               uint64_t silent = 0);
 
 // Adds the eligible regions that `FailoverModel::attempts` left out, for what is worth more than one more attempt: a
 // response that the client has the beginning of. Nothing is eligible, nothing is added.

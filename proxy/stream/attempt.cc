@@ -99,6 +99,7 @@ void Attempt::OnAttemptFailed(const Error& error) {
 
 void Attempt::Cancel() {
   Leave();
+  waiting.Release();
   drill_.reset();
   if (stream_) std::exchange(stream_, nullptr)->Cancel();
 }

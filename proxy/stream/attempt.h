@@ -10,6 +10,7 @@
 #include "origin/pool.h"
 #include "policy/drill.h"
 #include "policy/plan_builder.h"
+#include "policy/silence_watch.h"
 
 namespace meridian {
 
@@ -55,6 +56,7 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
   TimePoint started{};
   TimePoint until{};  // it has no answer by then: too late
   size_t record = 0;  // index of its line in the access record
+  SilenceWatch::Ticket waiting;  // from the request's last byte to the response's head
 
  private:
   class DrillTimer;

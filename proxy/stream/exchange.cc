@@ -156,9 +156,10 @@ void Exchange::MakePlan() {
   KeepBody();
   const bool may_try_half_open = Replayable() && (!request_.has_body || request_body_.keeping());
   const int trial = may_try_half_open ? context_.TakeTrial(service) : -1;
-  plan_ =
-      BuildPlan(*world_, route_, static_cast<uint16_t>(arm), stream_context_.wish, trial, context_.DrawRegion(service));
+  plan_ = BuildPlan(*world_, route_, static_cast<uint16_t>(arm), stream_context_.wish, trial,
+                    context_.DrawRegion(service), context_.SilentRegions(service));
   have_plan_ = true;
+  if (plan_.steps[0].reason == StepReason::kSilence) context_.route_cells(route_).silence_moved.Add();
   if (plan_.fail_open) context_.route_cells(route_).fail_open.Add();
   // A body may take its time; for everything else the clock runs from here.
   deadline_ =
@@ -290,6 +291,8 @@ void Exchange::OnAttemptHead(Attempt& attempt) {
   record.reused = attempt.reused();
   context_.region_cells(plan_.service, attempt.step().region).head_time.Add(record.time);
   context_.latency(route_).Add(record.time, now);
+  attempt.waiting.Release();
+  context_.silence(plan_.service, attempt.step().region).OnHeard(record.time, now);
   if (state_ == State::kRelaying) return OnContinuationHead(attempt);
   const AnswerKind kind = Judge(attempt.head(), FailureStatuses());
   if (kind == AnswerKind::kFailure) ReportSignal(attempt, Signal::kFailure);

@@ -33,6 +33,7 @@ void Exchange::ArmAttemptTimer() {
   if (uploading()) return timer_.Arm(std::min(service().timeouts.idle, kUploadLook));
   const TimePoint now = context_.loop().Now();
   attempt_->until = now + AttemptTime(now);
+  attempt_->waiting = context_.silence(plan_.service, attempt_->step().region).OnAsked(now);
   const Duration hedge = HedgeDelay(*attempt_, now);
   hedge_at_ = hedge > Duration::zero() && now + hedge < attempt_->until ? now + hedge : TimePoint{};
   // An attempt that can't be moved is waited for. Its region need not wait to hear of it, though, once it is known how
@@ -90,6 +91,7 @@ void Exchange::StartRival() {
   while (next_step_ < plan_.size) {
     if (!StartAttempt(rival_, plan_.steps[next_step_++], -1, &ignored)) continue;
     rival_->until = now + AttemptTime(now);
+    rival_->waiting = context_.silence(plan_.service, rival_->step().region).OnAsked(now);
     return;
   }
 }

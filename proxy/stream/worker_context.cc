@@ -53,12 +53,12 @@ OriginPool::Options PoolOptionsFor(const Model& model, uint16_t service, const O
 
 WorkerContext::WorkerContext(Loop& loop, std::shared_ptr<const Snapshot> first, const OriginTlsContexts& tls,
                              const ClientSettings& settings, OutcomeSink& outcomes, AccessLogWriter* log, uint64_t seed)
-    : loop_(loop),
+    : stats_(first->model->CountServiceRegions(), first->model->routes.size()),
+      loop_(loop),
       settings_(settings),
       outcome_sink_(outcomes),
       log_(log),
       random_(seed),
-      stats_(first->model->CountServiceRegions(), first->model->routes.size()),
       batch_timer_(loop, Bind<&WorkerContext::SendOutcomes>(this)),
       urgent_(loop, Bind<&WorkerContext::SendOutcomes>(this)),
       log_timer_(loop, Bind<&WorkerContext::FlushLog>(this)) {
@@ -121,6 +121,15 @@ void WorkerContext::KeepWarm() {
       }
     }
   }
+}
+
+uint64_t WorkerContext::SilentRegions(uint16_t service) {
+  const TimePoint now = loop_.Now();
+  uint64_t silent = 0;
+  for (size_t i = 0; i < world_->services[service].regions.size(); ++i) {
+    if (region_states_[region_base_[service] + i].silence.IsSilent(now)) silent |= uint64_t{1} << i;
+  }
+  return silent;
 }
 
 void WorkerContext::GrantTrial(uint16_t service, uint16_t region) {

@@ -12,6 +12,7 @@
 #include "policy/latency_window.h"
 #include "policy/plan_builder.h"
 #include "policy/retry_budget.h"
+#include "policy/silence_watch.h"
 #include "policy/snapshot.h"
 #include "policy/weighted_pick.h"
 #include "telemetry/access_log.h"
@@ -139,6 +140,12 @@ class WorkerContext {
   // The drill that an attempt in this region of the model meets, or null. Draws if it is for a share of them.
   const Drill* DrawDrill(const Snapshot& world, uint16_t model_region);
 
+  SilenceWatch& silence(uint16_t service, uint16_t region) {
+    return region_states_[RegionIndex(service, region)].silence;
+  }
+  // Bit i: region i of the service is silent.
+  uint64_t SilentRegions(uint16_t service);
+
   // One request may try a half-open region; granted by the control thread.
   void GrantTrial(uint16_t service, uint16_t region);
   // A region of the service to try, or −1. Takes the grant.
@@ -168,11 +175,13 @@ class WorkerContext {
   struct RegionState {
     uint32_t turn = 0;
     bool trial = false;
+    SilenceWatch silence;
     std::vector<std::unique_ptr<OriginPool>> pools;
   };
   size_t RegionIndex(uint16_t service, uint16_t region) const { return region_base_[service] + region; }
   void SendOutcomes();
 
+  WorkerStats stats_;  // first: it wants a cache line of its own
   Loop& loop_;
   const ClientSettings settings_;
   OutcomeSink& outcome_sink_;
@@ -181,7 +190,6 @@ class WorkerContext {
   uint64_t replay_bytes_ = 0;  // reserved now
   WorldRef world_;
   std::vector<size_t> region_base_;  // first RegionState of each service
-  WorkerStats stats_;
   PoolCounters pool_counters_;
   std::vector<RouteState> routes_;
   std::vector<RegionState> region_states_;

@@ -180,6 +180,8 @@ constexpr RouteCounter kRouteCounters[] = {
     {"meridian_requests_lost_total", "Requests answered by an error of our own or cut off half way.",
      &RouteCells::lost},
     {"meridian_fail_open_total", "Requests sent although no region was eligible.", &RouteCells::fail_open},
+    {"meridian_silence_moved_total", "Requests that began elsewhere because their region owed several answers.",
+     &RouteCells::silence_moved},
     {"meridian_hedges_total", "Second attempts started beside a slow one.", &RouteCells::hedges},
     {"meridian_hedges_won_total", "Second attempts that answered before the slow one.", &RouteCells::hedges_won},
 };

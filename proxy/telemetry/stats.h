@@ -57,6 +57,7 @@ struct RouteCells {
   Cell saved;                  // …and whose client got an answer that is no failure
   Cell lost;                   // requests answered by our own 5xx or cut after commit
   Cell fail_open;
+  Cell silence_moved;    // requests that began elsewhere, their region owed several answers
   Cell hedges;           // a second attempt started beside a slow one
   Cell resumes_done;     // a response that broke off goes on from another region
   Cell resumes_refused;  // …does not: what the other region has is not the same

@@ -98,6 +98,29 @@ TEST(Plan, ADeadNearestRegionIsNotInThePlanAndTheNextOneIsSpill) {
   EXPECT_EQ(StepsOf(world.MakePlan()), (Steps{{1, kSpill}, {2, kFailover}}));
 }
 
+TEST(Plan, ASilentRegionGoesBehindTheOthersAndTheRequestSaysWhy) {
+  World world(3);
+  EXPECT_EQ(StepsOf(world.MakePlan(0, {}, -1, 0b001)), (Steps{{1, kSilence}, {2, kFailover}, {0, kFailover}}));
+  EXPECT_EQ(StepsOf(world.MakePlan(0, {}, -1, 0b011)), (Steps{{2, kSilence}, {0, kFailover}, {1, kFailover}}));
+  EXPECT_EQ(StepsOf(world.MakePlan(0, {}, -1, 0b010)), (Steps{{0, kPreferred}, {2, kFailover}, {1, kFailover}}));
+}
+
+TEST(Plan, WhereAllAreSilentNothingChanges) {
+  World world(2);
+  EXPECT_EQ(StepsOf(world.MakePlan(0, {}, -1, 0b11)), (Steps{{0, kPreferred}, {1, kFailover}}));
+  world.ProbesDown(1);
+  EXPECT_EQ(StepsOf(world.MakePlan(0, {}, -1, 0b01)), (Steps{{0, kPreferred}})) << "a region in doubt beats none";
+}
+
+TEST(Plan, SilenceOverrulesNeitherAWishNorATrial) {
+  World world(3);
+  Wish wish;
+  wish.region = 0;
+  EXPECT_EQ(StepsOf(world.MakePlan(0, wish, -1, 0b001)), (Steps{{0, kWish}, {1, kFailover}, {2, kFailover}}));
+  world.Breaker(0, BreakerState::kHalfOpen, 0);
+  EXPECT_EQ(StepsOf(world.MakePlan(0, {}, 0, 0b001)), (Steps{{0, kTrial}, {1, kFailover}, {2, kFailover}}));
+}
+
 TEST(Plan, ARegionServesAsLongAsOneOfItsOriginsDoes) {
   World world(2);
   world.region(0).origins.push_back({.serving = Serving::kUnknown, .endpoints = {}});
@@ -343,6 +366,7 @@ TEST(PickOrigin, ASiblingIsNeverTheOneThatJustFailed) {
 TEST(Names, AreStable) {
   EXPECT_STREQ(Name(kPreferred), "preferred");
   EXPECT_STREQ(Name(kSpill), "spill");
+  EXPECT_STREQ(Name(kSilence), "silence");
   EXPECT_STREQ(Name(kFailover), "failover");
   EXPECT_STREQ(Name(kTrial), "trial");
   EXPECT_STREQ(Name(kWish), "wish");

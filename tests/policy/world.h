@@ -75,8 +75,8 @@ class World {
     return *this;
   }
 
-  Plan MakePlan(uint64_t draw = 0, Wish wish = {}, int trial = -1) const {
-    return BuildPlan(snapshot_, 0, 0, wish, trial, draw);
+  Plan MakePlan(uint64_t draw = 0, Wish wish = {}, int trial = -1, uint64_t silent = 0) const {
+    return BuildPlan(snapshot_, 0, 0, wish, trial, draw, silent);
   }
   std::vector<double> Shares(Steer steer = Steer::kNearest) const {
     std::vector<double> shares;

@@ -155,6 +155,32 @@ TEST_F(Http2ExchangeTest, ByPriorKnowledgeACleartextClientSpeaksHttp2) {
   EXPECT_EQ(peer_.stream(id).body, "ok");
 }
 
+TEST_F(Http2ExchangeTest, ARegionThatOwesSeveralAnswersIsAskedForNoMoreUntilItSpeaks) {
+  Start();
+  for (int i = 0; i < 20; ++i) {
+    const int32_t id = Get();
+    ASSERT_TRUE(Until([&] { return origins_[0]->requests(0) > 0; }));
+    origins_[0]->Answer(0, kOk);
+    ASSERT_TRUE(Until([&] { return peer_.stream(id).ended; }));
+  }
+  std::vector<int32_t> waiting;
+  for (int i = 0; i < 5; ++i) waiting.push_back(Get());
+  ASSERT_TRUE(Until([&] { return origins_[0]->total_requests() == 25; }));
+  loop_.Advance(150ms);
+  const int32_t moved = Get();
+  ASSERT_TRUE(Until([&] { return origins_[1]->requests(0) > 0; }));
+  origins_[1]->Answer(0, kOk);
+  ASSERT_TRUE(Until([&] { return peer_.stream(moved).ended; }));
+  EXPECT_EQ(route_cells().silence_moved.Get(), 1u);
+  EXPECT_EQ(Signals(0, Signal::kFailure), 0u) << "nobody has failed yet";
+
+  origins_[0]->Answer(0, kOk);
+  ASSERT_TRUE(Until([&] { return peer_.stream(waiting[0]).ended; }));
+  Get();
+  EXPECT_TRUE(Until([&] { return origins_[0]->total_requests() == 26; })) << "it speaks again";
+  EXPECT_TRUE(Has(Log(), "\"reason\":\"silence\""));
+}
+
 TEST_F(Http2ExchangeTest, AClientThatGivesUpFreesTheOrigin) {
   Start();
   const int32_t id = Get();

@@ -138,6 +138,7 @@ TEST_F(Scrape, ShowsEveryCellOfARoute) {
       {&r.saved, "meridian_requests_saved_total{route=\"api\"} 1"},
       {&r.lost, "meridian_requests_lost_total{route=\"api\"} 1"},
       {&r.fail_open, "meridian_fail_open_total{route=\"api\"} 1"},
+      {&r.silence_moved, "meridian_silence_moved_total{route=\"api\"} 1"},
       {&r.resumes_done, "meridian_resumes_total{route=\"api\",result=\"resumed\"} 1"},
       {&r.resumes_refused, "meridian_resumes_total{route=\"api\",result=\"refused\"} 1"},
       {&r.resumes_failed, "meridian_resumes_total{route=\"api\",result=\"failed\"} 1"},
