@@ -129,6 +129,9 @@ struct RequestHead {
   int64_t content_length = kUnknownLength;
   bool has_body = false;         // a body may follow (not the same as its length being known)
   bool expect_continue = false;  // the client waits for 100 before it sends its body
+  // A GET that asks to go on as a WebSocket (RFC 6455, over HTTP/2 RFC 8441). After a 101 the bodies of both
+  // directions are its bytes; until then it has none.
+  bool websocket = false;
   HeaderBlock headers;
 };
 

@@ -161,6 +161,7 @@ const Fields<TimeoutModel>& TimeoutFields() {
       DurationField<T>("request", &T::request, 10ms, 1h),
       DurationField<T>("stall", &T::stall, 100ms, 10min),
       DurationField<T>("idle", &T::idle, 100ms, 24h),
+      DurationField<T>("tunnel", &T::tunnel, 1s, 168h),
   };
   return fields;
 }

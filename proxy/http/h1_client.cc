@@ -22,9 +22,10 @@ ClientStream* H1Client::Start(const RequestHead& request, BodyPipe* body, Respon
   method_ = request.method;
   body_ = body;
   framing_ = !body                                      ? H1Framing::kNone
+             : request.websocket                        ? H1Framing::kUntilClose
              : request.content_length != kUnknownLength ? H1Framing::kLength
                                                         : H1Framing::kChunked;
-  head_sent_ = response_begun_ = head_received_ = keep_alive_ = false;
+  head_sent_ = response_begun_ = head_received_ = keep_alive_ = tunnel_ = false;
   request_done_ = false;
   informational_ = 0;
   if (body_) body_->set_reader(this);
@@ -37,11 +38,11 @@ ClientStream* H1Client::Start(const RequestHead& request, BodyPipe* body, Respon
 // ---- output --------------------------------------------------------------------------------------------------------
 
 void H1Client::Produce(OutBuffer& out) {
-  if (!handler_ || request_done_ || error_ || finished_) return;
+  if (!handler_ || (request_done_ && !tunnel_) || error_ || finished_) return;
   if (!head_sent_) {
     // A POST without a body says so (RFC 9110 §8.6); methods that have none by nature stay silent.
     RequestHead head = *request_;
-    H1Framing framing = framing_;
+    H1Framing framing = head.websocket ? H1Framing::kNone : framing_;
     const bool says_empty = method_ == Method::kPost || method_ == Method::kPut || method_ == Method::kPatch;
     if (framing == H1Framing::kNone && says_empty) {
       head.content_length = 0;
@@ -53,7 +54,9 @@ void H1Client::Produce(OutBuffer& out) {
     }
     head_sent_ = true;
     mark_ = host_.handed();
+    request_done_ = head.websocket;
   }
+  if (request_->websocket && !tunnel_) return;
   if (body_) {
     // Answered before it took any of the body, which another attempt carries now.
     if (!body_->is_reader(this)) return;
@@ -67,6 +70,7 @@ void H1Client::Produce(OutBuffer& out) {
     body_ = nullptr;
   }
   request_done_ = true;
+  if (tunnel_) EndTunnel();
 }
 
 // ---- input ---------------------------------------------------------------------------------------------------------
@@ -87,6 +91,10 @@ void H1Client::OnBytes(Block* block, std::span<const uint8_t> bytes) {
       return FailStream(kUnasked);
     }
     response_begun_ = true;
+    if (tunnel_) {
+      if (handler_) handler_->response_body().Write(feed_block_, bytes);
+      return;
+    }
     bytes = bytes.subspan(parser_.Feed(bytes));
     if (parser_.failure() != H1Parser::Failure::kNone && !error_) {
       error_ = kMalformed;
@@ -103,14 +111,15 @@ H1ParserSink::Head H1Client::OnHead() {
   head.status = status;
   head.version = parser_.minor_version() == 0 ? HttpVersion::kHttp10 : HttpVersion::kHttp11;
   head.headers = parser_.headers();
-  if (status < 100 || status == 101 || status > 999) return Head::kStop;  // 101: we never ask for an upgrade
-  if (status < 200) {
+  if (status < 100 || status > 999 || (status == 101 && !Switches(head.headers))) return Head::kStop;
+  tunnel_ = status == 101;
+  if (status < 200 && !tunnel_) {
     if (++informational_ > kMaxInformational) return Head::kStop;
     if (handler_) handler_->OnInformational(head);
     return Head::kNoBody;
   }
   head_received_ = true;
-  keep_alive_ = parser_.keep_alive();
+  keep_alive_ = parser_.keep_alive() && !tunnel_;
   head.content_length = parser_.content_length();
   const bool has_body = ResponseHasBody(method_, status);
   const bool until_close = has_body && !parser_.chunked() && head.content_length == kUnknownLength;
@@ -129,6 +138,7 @@ void H1Client::OnBody(std::span<const uint8_t> bytes) {
 }
 
 void H1Client::OnMessageEnd() {
+  if (tunnel_) return;  // only its head is over
   const HeaderBlock trailers = parser_.headers();
   parser_.Reset();
   if (!head_received_) return;  // that was an interim response
@@ -146,6 +156,7 @@ void H1Client::OnMessageEnd() {
 }
 
 void H1Client::OnEof() {
+  if (tunnel_) return EndTunnel();
   if (parser_.in_message() && parser_.FeedEof()) {
     finished_ = true;
     return;
@@ -157,6 +168,22 @@ void H1Client::OnEof() {
 void H1Client::OnClosed(const Error& error) {
   finished_ = true;
   FailStream(error);
+}
+
+// A 101 to a request that asked for it, with nothing that could pass for a body.
+bool H1Client::Switches(const HeaderBlock& headers) const {
+  return request_ && request_->websocket && AsksForWebSocket(headers) && !parser_.chunked() &&
+         parser_.content_length() <= 0;
+}
+
+// Either side has said its last word.
+void H1Client::EndTunnel() {
+  finished_ = true;
+  busy_ = false;
+  ResponseHandler* handler = Release();
+  if (!handler) return;
+  handler->response_body().Finish();
+  handler->OnResponseComplete();
 }
 
 // ---- end of a stream -----------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 // HTTP/1.1 towards origins: one request at a time on a kept connection.
 //
 // After any doubt about framing the connection is not used again; bytes nobody asked for end it. Interim responses
-// other than 101 are passed on; they do not end the possibility of a replay.
+// other than 101 are passed on; they do not end the possibility of a replay. A 101 that was asked for makes the
+// connection a tunnel: bytes go both ways as they come, until either side ends it.
 #pragma once
 
 #include "http/codec.h"
@@ -47,6 +48,8 @@ class H1Client final : public ClientCodec,
   void OnBodyConsumed(size_t) override;
 
   ResponseHandler* Release();
+  bool Switches(const HeaderBlock& headers) const;
+  void EndTunnel();
   // `peer_closed`: the origin ended the connection in order, by FIN.
   void FailStream(Error error, bool peer_closed = false);
 
@@ -72,6 +75,7 @@ class H1Client final : public ClientCodec,
   bool response_begun_ = false;
   bool head_received_ = false;
   bool keep_alive_ = false;
+  bool tunnel_ = false;
   TimePoint abandoned_at_{};  // when its handler let go
   int informational_ = 0;
 };

@@ -144,7 +144,7 @@ int H1Parser::OnHeadersDone() {
   }
   keep_alive_ =
       parser_.http_minor == 1 ? !(parser_.flags & F_CONNECTION_CLOSE) : (parser_.flags & F_CONNECTION_KEEP_ALIVE) != 0;
-  if (requests_ && parser_.upgrade) parser_.upgrade = 0;  // not carried: the request goes on as a plain one
+  parser_.upgrade = 0;  // what an upgrade means is the codec's to say: llhttp reads plain messages
   const auto action = sink_.OnHead();
   if (action == H1ParserSink::Head::kStop) return Fail(Failure::kMalformed);
   headers_ = HeaderBlock(arena_);

@@ -32,6 +32,7 @@ bool H1Server::BodyBacklog() const { return handler_->request_body().size() >= B
 
 bool H1Server::paused() const {
   if (finished_ || error_) return false;
+  if (tunnel_) return BodyBacklog();
   if (!held_.empty()) return true;
   // The next request waits until this one is over; its body waits for the origin.
   return handler_ && !refused_ && (request_done_ || BodyBacklog());
@@ -39,6 +40,7 @@ bool H1Server::paused() const {
 
 void H1Server::OnBytes(Block* block, std::span<const uint8_t> bytes) {
   if (refused_ || finished_) return;  // what follows a refused request has no meaning
+  if (tunnel_) return handler_->request_body().Write(block, bytes);
   FeedParser(block, bytes);
 }
 
@@ -153,6 +155,11 @@ int H1Server::ReadHead(RequestHead* head) {
   head->headers.Remove(HeaderId::kHost);
   head->content_length = parser_.content_length();
   head->has_body = parser_.chunked() || head->content_length > 0;
+  if (parser_.minor_version() == 1 && AsksForWebSocket(head->headers)) {
+    // Its body would be read as the first bytes of the WebSocket by some, and as a body by others.
+    if (head->method != Method::kGet || head->has_body) return 400;
+    head->websocket = true;
+  }
   if (const Header* expect = head->headers.Find(HeaderId::kExpect)) {
     if (!EqualsIgnoreCase(expect->value, "100-continue")) return 417;
     head->expect_continue = head->has_body && parser_.minor_version() == 1;
@@ -167,6 +174,7 @@ H1ParserSink::Head H1Server::OnHead() {
   method_ = head.method;
   minor_version_ = parser_.minor_version();
   keep_alive_ = parser_.keep_alive();
+  websocket_ = head.websocket;
   if (refused) {
     RefuseRequest(refused, head);
     return Head::kStop;
@@ -182,7 +190,7 @@ void H1Server::OnBody(std::span<const uint8_t> bytes) {
 
 void H1Server::OnMessageEnd() {
   request_done_ = true;
-  if (!handler_) return;
+  if (!handler_ || websocket_) return;
   if (parser_.headers().empty()) {
     handler_->request_body().Finish();
   } else {
@@ -191,6 +199,7 @@ void H1Server::OnMessageEnd() {
 }
 
 void H1Server::OnBodyConsumed(size_t) {
+  if (tunnel_ && !BodyBacklog()) host_.ResumeRead();
   if (!request_done_ && !BodyBacklog()) WantInput();
 }
 
@@ -198,6 +207,8 @@ void H1Server::OnEof() {
   keep_alive_ = false;
   if (!handler_) {
     finished_ = true;
+  } else if (tunnel_) {
+    handler_->request_body().Finish();
   } else if (!request_done_ && !refused_) {
     // The request will never be whole.
     error_ = kBadRequest;
@@ -221,12 +232,17 @@ void H1Server::SendInformational(const ResponseHead& head) {
 void H1Server::SendHead(const ResponseHead& head, BodyPipe* body) {
   head_ = head;
   have_head_ = true;
-  if (body && ResponseHasBody(method_, head.status)) {
+  tunnel_ = head.status == 101;
+  // A client that speaks before it was answered is none that this is for (RFC 6455 §4.1).
+  if (tunnel_ && !held_.empty()) return Reset(false);
+  if (tunnel_) host_.ResumeRead();
+  if (body && (tunnel_ || ResponseHasBody(method_, head.status))) {
     body_ = body;
     body_->set_reader(this);
-    framing_ = head.content_length != kUnknownLength ? H1Framing::kLength
-               : minor_version_ == 1                 ? H1Framing::kChunked
-                                                     : H1Framing::kUntilClose;
+    framing_ = tunnel_                                 ? H1Framing::kUntilClose
+               : head.content_length != kUnknownLength ? H1Framing::kLength
+               : minor_version_ == 1                   ? H1Framing::kChunked
+                                                       : H1Framing::kUntilClose;
   }
   host_.WantWrite();
 }
@@ -262,7 +278,7 @@ bool H1Server::WriteHead(OutBuffer& out) {
   if (empty) head_.content_length = 0;
   const bool emit_length =
       head_.content_length != kUnknownLength && (framing_ == H1Framing::kLength || length_without_body || empty);
-  head_sent_ = WriteResponseHead(head_, framing_, emit_length, !keep_alive_, out);
+  head_sent_ = WriteResponseHead(head_, framing_, emit_length, !keep_alive_ && !tunnel_, out);
   return head_sent_;
 }
 
@@ -283,7 +299,7 @@ void H1Server::EndStream(bool complete) {
   handler_ = nullptr;
   body_ = nullptr;
   framing_ = H1Framing::kNone;
-  have_head_ = head_sent_ = head_read_ = request_done_ = false;
+  have_head_ = head_sent_ = head_read_ = request_done_ = websocket_ = tunnel_ = false;
   early_.clear();
   parser_.Reset();
   handler->OnStreamClosed(complete);

@@ -1,6 +1,7 @@
 // HTTP/1.1 towards clients: one request at a time, keep-alive, pipelined input held back until its turn.
 //
 //   Idle ──request line──▶ Receiving ──head──▶ Active ──both directions over──▶ Idle, or finished
+//                                               └─101──▶ Tunnel ──either direction over──▶ finished
 //
 // A request that can't be read one way only is refused with a status and the connection ends after it.
 #pragma once
@@ -26,7 +27,7 @@ class H1Server final : public ServerCodec,
   void OnEof() override;
   void Produce(OutBuffer& out) override;
   bool paused() const override;
-  bool expects_more() const override { return handler_ && !request_done_; }
+  bool expects_more() const override { return handler_ && (tunnel_ || !request_done_); }
   bool finished() const override { return finished_; }
   const Error& error() const override { return error_; }
   bool cut() const override { return cut_; }
@@ -85,6 +86,8 @@ class H1Server final : public ServerCodec,
   bool head_read_ = false;
   bool request_done_ = false;  // its last byte was parsed
   bool refused_ = false;
+  bool websocket_ = false;  // it asks to go on as one
+  bool tunnel_ = false;     // it does: bytes go both ways as they come
 
   // ---- its response
   std::vector<ResponseHead> early_;  // 1xx heads that wait for the end of the turn

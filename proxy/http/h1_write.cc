@@ -9,6 +9,8 @@ namespace {
 // Room kept for "\r\n0\r\n\r\n" and a chunk's size line.
 constexpr size_t kChunkOverhead = 24;
 
+constexpr std::string_view kSwitchToWebSocket = "connection: upgrade\r\nupgrade: websocket\r\n";
+
 size_t HeadBytes(const HeaderBlock& headers) {
   size_t total = 512;  // start line's fixed parts and framing fields
   for (const Header& h : headers) total += h.name.size() + h.value.size() + 4;
@@ -54,6 +56,7 @@ bool WriteRequestHead(const RequestHead& head, H1Framing framing, OutBuffer& out
   if (head.expect_continue && framing != H1Framing::kNone) out.Append("expect: 100-continue\r\n");
   // te is hop-by-hop: it must be named (RFC 9110 §10.1.4).
   if (head.headers.Find(HeaderId::kTe)) out.Append("connection: te\r\n");
+  if (head.websocket) out.Append(kSwitchToWebSocket);
   out.Append("\r\n");
   return true;
 }
@@ -69,6 +72,7 @@ bool WriteResponseHead(const ResponseHead& head, H1Framing framing, bool emit_le
   if (emit_length) WriteLength(head.content_length, out);
   if (framing == H1Framing::kChunked) out.Append("transfer-encoding: chunked\r\n");
   if (close) out.Append("connection: close\r\n");
+  if (head.status == 101) out.Append(kSwitchToWebSocket);
   out.Append("\r\n");
   return true;
 }
@@ -105,6 +109,8 @@ std::string_view ReasonPhrase(int status) {
   switch (status) {
     case 100:
       return "Continue";
+    case 101:
+      return "Switching Protocols";
     case 103:
       return "Early Hints";
     case 200:

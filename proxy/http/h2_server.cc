@@ -40,7 +40,7 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
     if (name == ":path") head_.path = arena.Copy(value);
     if (name == ":authority") head_.authority = arena.Copy(value);
     if (name == ":scheme") head_.scheme = server_.tls_ ? "https" : "http";
-    if (name == ":protocol") refused_ = 501;
+    if (name == ":protocol") protocol_ = arena.Copy(value);
     return 0;
   }
 
@@ -48,6 +48,7 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
     if (!handler_) return;
     if (head_done_) return;  // trailers: delivered at the end of the body
     head_done_ = true;
+    end_stream_ = end_stream;
     head_.has_body = !end_stream;
     const int status = refused_ ? refused_ : Check();
     if (status) {
@@ -93,12 +94,14 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
   void SendHead(const ResponseHead& head, BodyPipe* body) override {
     auto& list = H2HeaderList::Local();
     list.Begin();
-    list.Add(":status", StatusText(head.status));
+    // The switch of HTTP/1.1 is the success of a CONNECT (RFC 8441 §5).
+    const bool tunnel = head.status == 101;
+    list.Add(":status", StatusText(tunnel ? 200 : head.status));
     list.AddAll(head.headers);
-    if (head.content_length != kUnknownLength && head.status != 204) {
+    if (head.content_length != kUnknownLength && head.status != 204 && !tunnel) {
       list.AddLength(head.content_length, handler_->arena());
     }
-    if (!ResponseHasBody(head_.method, head.status)) body = nullptr;
+    if (!tunnel && !ResponseHasBody(head_.method, head.status)) body = nullptr;
     nghttp2_data_provider provider;
     if (body) {
       AttachOut(body);
@@ -119,7 +122,9 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
   int Check() {
     head_.version = HttpVersion::kHttp2;
     head_.method = IdentifyMethod(head_.method_text);
-    if (head_.method == Method::kConnect) return 501;
+    if (head_.method == Method::kConnect) {
+      if (const int status = CheckConnect()) return status;
+    }
     if (!IsToken(head_.method_text)) return 400;
     if (head_.path.size() > server_.limits_.max_target_bytes) return 414;
     const bool asterisk = head_.path == "*" && head_.method == Method::kOptions;
@@ -149,6 +154,17 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
     return 0;
   }
 
+  // A WebSocket (RFC 8441 §4) goes on as the GET that it is in HTTP/1.1.
+  int CheckConnect() {
+    if (protocol_ != "websocket") return 501;
+    if (end_stream_ || headers_.Find(HeaderId::kContentLength)) return 400;
+    head_.method = Method::kGet;
+    head_.method_text = "GET";
+    head_.has_body = false;
+    head_.websocket = true;
+    return 0;
+  }
+
   // Crumbs become one field again (RFC 9113 §8.2.3).
   void JoinCookies(Arena& arena) {
     int count = 0;
@@ -163,7 +179,9 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
   H2Server& server_;
   RequestHandler* handler_ = nullptr;
   RequestHead head_;
+  std::string_view protocol_;
   int refused_ = 0;
+  bool end_stream_ = false;
   bool head_done_ = false;
 };
 

@@ -87,14 +87,15 @@ void H2Session::Start(bool server, uint32_t stream_window, uint32_t connection_w
   const int rc = server ? nghttp2_session_server_new2(&session_, Callbacks(), this, options)
                         : nghttp2_session_client_new2(&session_, Callbacks(), this, options);
   if (rc != 0) std::abort();  // out of memory
-  std::array<nghttp2_settings_entry, 5> settings = {{
+  const std::array<nghttp2_settings_entry, 5> settings = {{
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, stream_window},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits_.max_header_bytes},
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
       {server ? NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS : NGHTTP2_SETTINGS_ENABLE_PUSH,
        server ? limits_.max_streams : 0},
+      {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},  // WebSockets (RFC 8441 §3); only servers say it
   }};
-  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), 4);
+  nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), server ? 5 : 4);
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, static_cast<int32_t>(connection_window));
 }
 

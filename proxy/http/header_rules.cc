@@ -67,6 +67,19 @@ void RemoveHopByHop(HeaderBlock& headers) {
   if (te_trailers) headers.Add("te", "trailers", HeaderId::kTe);
 }
 
+bool AsksForWebSocket(const HeaderBlock& headers) {
+  bool named = false, websocket = false;
+  for (const Header& h : headers) {
+    if (h.id == HeaderId::kConnection) {
+      ForEachElement(h.value, [&](std::string_view v) { named |= EqualsIgnoreCase(v, "upgrade"); });
+    }
+    if (h.id == HeaderId::kUpgrade) {
+      ForEachElement(h.value, [&](std::string_view v) { websocket |= EqualsIgnoreCase(v, "websocket"); });
+    }
+  }
+  return named && websocket;
+}
+
 bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   for (size_t i = 0; i < a.size(); ++i) {

@@ -25,6 +25,8 @@ void ForEachElement(std::string_view list, F f) {
   }
 }
 
+// `Upgrade: websocket`, and `Connection` names it (RFC 6455 §4.1, RFC 9110 §7.8).
+bool AsksForWebSocket(const HeaderBlock& headers);
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 // RFC 9110 §5.6.2, not empty.
 bool IsToken(std::string_view text);

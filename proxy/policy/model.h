@@ -94,6 +94,7 @@ struct TimeoutModel {
   Duration request = 15s;    // from the request's head to the response's head, over all attempts
   Duration stall = 1s;       // an origin that owes bytes of a known length and sends none is in doubt
   Duration idle = 30s;       // a body or an idle stream without progress
+  Duration tunnel = 1h;      // a WebSocket without a byte in either direction
 };
 
 struct PoolModel {

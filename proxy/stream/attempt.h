@@ -54,8 +54,8 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
   bool live() const { return stream_ != nullptr || drill_ != nullptr; }
 
   TimePoint started{};
-  TimePoint until{};  // it has no answer by then: too late
-  size_t record = 0;  // index of its line in the access record
+  TimePoint until{};             // it has no answer by then: too late
+  size_t record = 0;             // index of its line in the access record
   SilenceWatch::Ticket waiting;  // from the request's last byte to the response's head
 
  private:

@@ -13,6 +13,7 @@
 namespace meridian {
 namespace {
 
+constexpr Error kNotSwitched{ErrorCode::kProtocol, Fault::kOrigin, Retry::kNever, "no switch to a WebSocket"};
 constexpr Error kNoWeight{ErrorCode::kPoolFull, Fault::kSelf, Retry::kNever, "every weight of the route is 0"};
 
 // Second chances within one region: stale kept connections, refused streams, sibling origins.
@@ -20,6 +21,19 @@ constexpr int kSameRegionTries = 2;
 // A connection that ended (GOAWAY) before it took the request proves nothing against its origin. Each such connection
 // took at least one other request, so a request is overtaken at most by those that share its connection.
 constexpr uint8_t kGoawayTries = 100;
+
+std::string_view WebSocketKey(Arena& arena, uint64_t high, uint64_t low) {
+  static constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  char* text = static_cast<char*>(arena.Allocate(24, 1));
+  // 128 bits, six at a time; the last digit has two of them, and two pads follow.
+  for (int i = 0; i < 22; ++i) {
+    text[i] = kDigits[high >> 58];
+    high = high << 6 | low >> 58;
+    low <<= 6;
+  }
+  text[22] = text[23] = '=';
+  return {text, 24};
+}
 
 bool IsConnectError(ErrorCode code) {
   return code == ErrorCode::kNoEndpoint || code == ErrorCode::kConnectFailed || code == ErrorCode::kConnectTimeout ||
@@ -153,8 +167,9 @@ void Exchange::MakePlan() {
   if (arm < 0) return GiveUp(kNoWeight);
   const uint16_t service = route().split[static_cast<size_t>(arm)].service;
   plan_.service = service;
+  if (request_.websocket && !PrepareWebSocket()) return;
   KeepBody();
-  const bool may_try_half_open = Replayable() && (!request_.has_body || request_body_.keeping());
+  const bool may_try_half_open = Replayable() && !request_.websocket && (!request_.has_body || request_body_.keeping());
   const int trial = may_try_half_open ? context_.TakeTrial(service) : -1;
   plan_ = BuildPlan(*world_, route_, static_cast<uint16_t>(arm), stream_context_.wish, trial,
                     context_.DrawRegion(service), context_.SilentRegions(service));
@@ -167,6 +182,26 @@ void Exchange::MakePlan() {
   deadline_runs_ = !request_.has_body || stream_context_.wish.deadline.has_value();
   context_.budget(service).OnFirstAttempt(head_read_);
   TrySteps(kDeadline);
+}
+
+// WebSockets go to HTTP/1.1 origins. False: it was answered.
+bool Exchange::PrepareWebSocket() {
+  for (const ServiceRegionModel& region : service().regions) {
+    for (const OriginModel& origin : region.origins) {
+      if (!UsesHttp2(origin.protocol)) continue;
+      request_.websocket = false;
+      if (request_.version != HttpVersion::kHttp2) return true;  // a server may ignore an Upgrade (RFC 9110 §7.8)
+      Move(Event::kGaveUp);
+      ReplyWithText(501, nullptr);
+      return false;
+    }
+  }
+  // HTTP/2 has no use for the key, HTTP/1.1 requires it (RFC 8441 §5, RFC 6455 §4.1: 16 bytes in base64).
+  if (request_.version == HttpVersion::kHttp2) {
+    request_.headers.RemoveNamed("sec-websocket-key");
+    request_.headers.Add("sec-websocket-key", WebSocketKey(arena_, context_.Random(), context_.Random()));
+  }
+  return true;
 }
 
 // Holds on to what is sent of the body, so that it can be sent again: as much as the service allows, and only while the
@@ -227,8 +262,8 @@ bool Exchange::StartAttempt(std::unique_ptr<Attempt>& slot, const Step& step, in
   stream_context_.steps_left = plan_.size - next_step_;
 
   request_.scheme = UsesTls(service().regions[step.region].origins[o].protocol) ? "https" : "http";
-  BodyPipe* body = request_.has_body ? &request_body_ : nullptr;
-  if (body) {
+  BodyPipe* body = request_.has_body || request_.websocket ? &request_body_ : nullptr;
+  if (request_.has_body) {
     request_body_.Rewind();
     body_sent_ = false;
     progress_at_ = now;
@@ -321,7 +356,7 @@ void Exchange::OnAttemptFailed(Attempt& attempt, const Error& error) {
 // Step 10 of the straight line: whatever happened is one Outcome now.
 void Exchange::OnOutcome(Attempt& attempt, const Outcome& outcome) {
   const ErrorCode code = outcome.error.code;
-  if (outcome.error && outcome.error.fault == Fault::kOrigin && code != ErrorCode::kStaleConnection) {
+  if (outcome.error && outcome.error.fault == Fault::kOrigin && code != ErrorCode::kStaleConnection && !switched()) {
     ReportSignal(attempt, IsConnectError(code) ? Signal::kConnectFail : Signal::kFailure);
   }
   if (outcome.committed) return OnCommittedFailure(outcome.error);
@@ -434,6 +469,10 @@ void Exchange::Drop(std::unique_ptr<Attempt>& attempt) {
 // ---- Relaying ------------------------------------------------------------------------------------------------------
 
 void Exchange::Commit() {
+  // To a client of HTTP/2 any success would mean that it may speak WebSocket now.
+  if (request_.websocket && request_.version == HttpVersion::kHttp2 && attempt_->head().status / 100 == 2) {
+    return GiveUp(kNotSwitched);
+  }
   Move(Event::kAnswered);
   Drop(held_);
   ForgetBody();
@@ -441,6 +480,7 @@ void Exchange::Commit() {
   head_time_ = context_.loop().Now() - head_read_;
   ResponseHead& head = attempt.head();
   RemoveHopByHop(head.headers);
+  if (switched()) OnSwitched();
   const auto& filters = route().filters;
   for (auto it = filters.rbegin(); it != filters.rend(); ++it) (*it)->OnResponse(head, stream_context_);
   status_ = head.status;
@@ -452,7 +492,14 @@ void Exchange::Commit() {
   if (resumed_) resumed_->Attach(attempt.body());
 }
 
+// What becomes of a WebSocket from here on says nothing about the region.
+void Exchange::OnSwitched() {
+  ReportSignal(*attempt_, Signal::kSuccess);
+  if (request_.version == HttpVersion::kHttp2) attempt_->head().headers.RemoveNamed("sec-websocket-accept");
+}
+
 void Exchange::OnAttemptComplete(Attempt& attempt) {
+  if (attempt.head().status == 101) return;
   if (Judge(attempt.head(), FailureStatuses()) == AnswerKind::kFailure) return;  // said with the head
   const HeaderBlock& trailers = attempt.body().trailers();
   const bool unavailable = !trailers.empty() && IsGrpc(attempt.head().headers) && IsGrpcUnavailable(trailers);

@@ -61,6 +61,7 @@ class Exchange final : public ConnectionExchange,
   bool Match();
   bool AskFilters();
   void MakePlan();
+  bool PrepareWebSocket();
   void KeepBody();
   void ForgetBody();
   void TrySteps(Error error);  // what to say if none is left
@@ -72,6 +73,7 @@ class Exchange final : public ConnectionExchange,
   void Drop(std::unique_ptr<Attempt>& attempt);
   void Hold(std::unique_ptr<Attempt> attempt);
   void Commit();
+  void OnSwitched();
   BodyPipe& RelayedBody();
   void OnCommittedFailure(const Error& error);
   void OnContinuationHead(Attempt& attempt);
@@ -100,6 +102,9 @@ class Exchange final : public ConnectionExchange,
   void OnDoubt();
   bool uploading() const { return request_.has_body && !body_sent_; }
   bool Replayable() const;
+  // The client and an origin speak WebSocket.
+  bool switched() const { return state_ == State::kRelaying && attempt_ && attempt_->head().status == 101; }
+  Duration IdleLimit() const;
   const StatusSet& FailureStatuses() const;
   AttemptRecord& RecordOf(const Attempt& attempt) { return records_[attempt.record]; }
   void ReportSignal(const Attempt& attempt, Signal signal);

@@ -27,7 +27,7 @@ BodyPipe& Exchange::RelayedBody() {
 void Exchange::OnCommittedFailure(const Error& error) {
   if (!resumed_) {
     // Too late to hide it: what was cut must look cut. The codec saw the body fail.
-    lost_ = true;
+    lost_ = !switched();
     end_ = "origin_reset";
     return;
   }

@@ -67,7 +67,7 @@ Duration Exchange::AttemptTime(TimePoint now) {
 
 // After how long without an answer the next region is asked as well; zero: never.
 Duration Exchange::HedgeDelay(const Attempt& attempt, TimePoint now) {
-  if (request_.has_body || next_step_ == plan_.size || !Replayable()) return Duration::zero();
+  if (request_.has_body || request_.websocket || next_step_ == plan_.size || !Replayable()) return Duration::zero();
   if (attempt.step().reason == StepReason::kTrial) {
     // A trial is the proxy's wish, not the client's: it may cost hardly any time. A region is not in doubt only because
     // it is far.
@@ -165,12 +165,17 @@ void Exchange::OnUploadTimer() {
   ReplyWithText(408, nullptr);
 }
 
+// How long nothing may move while a response is under way.
+Duration Exchange::IdleLimit() const {
+  if (state_ == State::kReplying) return context_.settings().idle_timeout;
+  return switched() ? service().timeouts.tunnel : service().timeouts.idle;
+}
+
 // Relaying, and replying: does anything move?
 void Exchange::ArmRelayTimer() {
   progress_at_ = context_.loop().Now();
   const bool length_known = attempt_->head().content_length != kUnknownLength;
-  timer_.Arm(length_known ? std::min(service().timeouts.idle, service().timeouts.stall / kStallLooks)
-                          : service().timeouts.idle);
+  timer_.Arm(length_known ? std::min(IdleLimit(), service().timeouts.stall / kStallLooks) : IdleLimit());
 }
 
 void Exchange::OnRelayTimer() {
@@ -185,7 +190,7 @@ void Exchange::OnRelayTimer() {
     progress_ = moved;
     progress_at_ = now;
   }
-  const Duration idle = replying ? context_.settings().idle_timeout : service().timeouts.idle;
+  const Duration idle = IdleLimit();
   const Duration stall = service().timeouts.stall;
   const Duration quiet = now - progress_at_;
   const bool length_known = !replying && attempt_ && attempt_->head().content_length != kUnknownLength;
@@ -200,7 +205,7 @@ void Exchange::OnRelayTimer() {
   context_.stats().limit_timeouts.Add();
   end_ = "timeout";
   lost_ = true;
-  if (!replying && attempt_ && body.size() == 0 && !stalled_) ReportSignal(*attempt_, Signal::kFailure);
+  if (!replying && attempt_ && body.size() == 0 && !stalled_ && !switched()) ReportSignal(*attempt_, Signal::kFailure);
   stream_.Reset(false);
 }
 

@@ -180,6 +180,7 @@ TEST_F(CompleteConfig, SaysAServicesTimeoutsPoolAndTls) {
   EXPECT_EQ(shop.timeouts.request, 1h);
   EXPECT_EQ(shop.timeouts.stall, 2s);
   EXPECT_EQ(shop.timeouts.idle, 5min);
+  EXPECT_EQ(shop.timeouts.tunnel, 2h);
   EXPECT_EQ(shop.pool.max_connections, 9u);
   EXPECT_EQ(shop.pool.max_streams, 8u);
   EXPECT_EQ(shop.pool.max_pending, 0u);

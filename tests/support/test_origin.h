@@ -60,6 +60,11 @@ class TestOrigin final : private ListenerSink {
   void Send(size_t i, std::string_view bytes) {
     EXPECT_EQ(send(connections_[i]->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
   }
+  // As much as the kernel takes now.
+  size_t TrySend(size_t i, std::string_view bytes) {
+    const ssize_t n = send(connections_[i]->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return n > 0 ? static_cast<size_t>(n) : 0;
+  }
   void Answer(size_t i, std::string_view answer) {
     ++connections_[i]->answered;
     Send(i, answer);
