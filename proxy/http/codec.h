@@ -35,6 +35,8 @@ class CodecHost {
   // Of the connection: what was written so far, and proof that nothing written after that mark has reached the peer.
   virtual uint64_t handed() const = 0;
   virtual bool Unacknowledged(uint64_t mark) const = 0;
+  // To the peer and back, as the kernel sees it; zero: unknown. A system call.
+  virtual Duration RoundTrip() const = 0;
 
  protected:
   ~CodecHost() = default;
@@ -45,6 +47,9 @@ class Codec {
   virtual ~Codec() = default;
   // All of `bytes` is taken. They lie in `block` (null: copy what is kept).
   virtual void OnBytes(Block* block, std::span<const uint8_t> bytes) = 0;
+  // How many of the bytes that were read are for this turn; OnBytes gets those now and the rest in the next turns.
+  // `begins`: the first question of a turn.
+  virtual size_t ShareOfTurn(std::span<const uint8_t> bytes, bool /*begins*/) { return bytes.size(); }
   virtual void OnEof() = 0;
   // Appends what can be sent now, at most out.room(). Nothing appended: nothing to say until the next WantWrite.
   virtual void Produce(OutBuffer& out) = 0;
@@ -96,6 +101,8 @@ class ServerSink {
  public:
   // A request begins. Never null.
   virtual RequestHandler* OnRequestBegin(ServerStream& stream) = 0;
+  // A request was refused unseen: too many at once on its connection.
+  virtual void OnStreamRefused() {}
 
  protected:
   ~ServerSink() = default;

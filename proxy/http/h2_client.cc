@@ -119,8 +119,7 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
 };
 
 H2Client::H2Client(CodecHost& host, const MessageLimits& limits) : H2Session(host, limits) {
-  const uint64_t all_streams = uint64_t{kStreamWindow} * limits.max_streams;
-  H2Session::Start(false, kStreamWindow, static_cast<uint32_t>(std::min<uint64_t>(all_streams, 1u << 30)));
+  H2Session::Start(false, kConnectionWindow);
   host_.WantWrite();
 }
 

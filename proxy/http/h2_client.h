@@ -1,7 +1,7 @@
 // HTTP/2 towards origins: many requests on one connection.
 //
-// The connection window is as large as all stream windows together, so that one slow client never holds up the
-// other streams of a shared origin connection. When a stream is given up on a silent connection, a PING asks whether it
+// The connection window is no bound here, the stream windows are: one slow client never holds up the other streams of a
+// shared origin connection. When a stream is given up on a silent connection, a PING asks whether it
 // is still alive; until anything comes it takes no new streams, and after ClientCodec::kPatience it is stuck.
 #pragma once
 
@@ -11,7 +11,7 @@ namespace meridian {
 
 class H2Client final : public ClientCodec, private H2Session {
  public:
-  static constexpr uint32_t kStreamWindow = 256 * 1024;
+  static constexpr uint32_t kConnectionWindow = 1u << 30;
 
   H2Client(CodecHost& host, const MessageLimits& limits);
 

@@ -71,8 +71,11 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
 
   void OutEnd() {
     // Answered before the request's end: the rest is not wanted (RFC 9113 §8.1).
-    if (!in_ended_) server_.ResetStream(id, NGHTTP2_NO_ERROR);
+    if (!in_ended_) ResetByUs(NGHTTP2_NO_ERROR);
   }
+
+  // An origin may have it.
+  bool at_work() const { return handler_ && head_done_ && !refused_; }
 
   void Closed(bool complete) {
     if (in_ && !in_->ended()) in_->Fail();
@@ -108,16 +111,19 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
       provider = server_.DataProvider(this);
     }
     if (nghttp2_submit_response(server_.session_, id, list.data(), list.size(), body ? &provider : nullptr) != 0) {
-      server_.ResetStream(id, NGHTTP2_INTERNAL_ERROR);
+      ResetByUs(NGHTTP2_INTERNAL_ERROR);
     }
     server_.host_.WantWrite();
   }
 
-  void Reset(bool nothing_done) override {
-    server_.ResetStream(id, nothing_done ? NGHTTP2_REFUSED_STREAM : NGHTTP2_INTERNAL_ERROR);
-  }
+  void Reset(bool nothing_done) override { ResetByUs(nothing_done ? NGHTTP2_REFUSED_STREAM : NGHTTP2_INTERNAL_ERROR); }
 
  private:
+  void ResetByUs(uint32_t code) {
+    own_reset_ = true;
+    server_.ResetStream(id, code);
+  }
+
   // 0, or the status to refuse with. Nothing that HTTP/1 would read differently may pass (RFC 9113 §8.3, §10.3).
   int Check() {
     head_.version = HttpVersion::kHttp2;
@@ -186,13 +192,22 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
 };
 
 H2Server::H2Server(CodecHost& host, ServerSink& sink, const MessageLimits& limits, bool tls)
-    : H2Session(host, limits), sink_(sink), tls_(tls), glitches_at_(host.Now()) {
-  Start(true, kStreamWindow, kConnectionWindow);
+    : H2Session(host, limits),
+      sink_(sink),
+      tls_(tls),
+      meter_(NGHTTP2_CLIENT_MAGIC_LEN),
+      glitches_(kGlitchBurst, kGlitchesPerSecond, host.Now()),
+      resets_(kResetBurst, kResetsPerSecond, host.Now()) {
+  Start(true, kConnectionWindow);
   host_.WantWrite();
 }
 
 int H2Server::OnBeginHeaders(const nghttp2_frame& frame) {
   if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+  if (!RoomForStream()) {
+    ResetStream(frame.hd.stream_id, NGHTTP2_REFUSED_STREAM);
+    return 0;
+  }
   auto* stream = new Stream(*this);
   Adopt(stream, frame.hd.stream_id);
   stream->Begin();
@@ -212,20 +227,36 @@ void H2Server::OnInEnd(H2Stream* stream) { static_cast<Stream*>(stream)->InEnd()
 void H2Server::OnOutEnd(H2Stream* stream) { static_cast<Stream*>(stream)->OutEnd(); }
 
 void H2Server::OnStreamClosed(H2Stream* stream, uint32_t code) {
-  static_cast<Stream*>(stream)->Closed(code == NGHTTP2_NO_ERROR);
+  auto* mine = static_cast<Stream*>(stream);
+  if (code != NGHTTP2_NO_ERROR && mine->at_work()) cancelled_.push_back(host_.Now() + kCancelledCounts);
+  mine->Closed(code == NGHTTP2_NO_ERROR);
+}
+
+void H2Server::Charge(TokenBucket& bucket, double cost) {
+  if (!bucket.Take(host_.Now(), cost)) Terminate(NGHTTP2_ENHANCE_YOUR_CALM, kFlood);
+}
+
+void H2Server::OnFrameBegin(const nghttp2_frame_hd& head) {
+  if (head.type == NGHTTP2_HEADERS) return glitches_.Earn(kEarnedByRequest);
+  if (head.type != NGHTTP2_DATA) Charge(glitches_);
 }
 
 void H2Server::OnFrame(const nghttp2_frame& frame) {
-  const bool costly =
-      frame.hd.type == NGHTTP2_PING || frame.hd.type == NGHTTP2_SETTINGS || frame.hd.type == NGHTTP2_PRIORITY ||
-      frame.hd.type == NGHTTP2_RST_STREAM ||
-      (frame.hd.type == NGHTTP2_DATA && frame.hd.length == 0 && !(frame.hd.flags & NGHTTP2_FLAG_END_STREAM));
-  if (!costly) return;
-  const TimePoint now = host_.Now();
-  glitches_ = std::min(kGlitchBurst, glitches_ + ToSeconds(now - glitches_at_) * kGlitchesPerSecond);
-  glitches_at_ = now;
-  glitches_ -= 1;
-  if (glitches_ < 0) Terminate(NGHTTP2_ENHANCE_YOUR_CALM, kFlood);
+  if (frame.hd.type == NGHTTP2_RST_STREAM) return Charge(resets_);
+  const bool empty = frame.hd.type == NGHTTP2_DATA && frame.hd.length <= frame.data.padlen;
+  if (empty && !(frame.hd.flags & NGHTTP2_FLAG_END_STREAM)) Charge(glitches_);
+}
+
+void H2Server::OnResetSent(H2Stream* stream, uint32_t code) {
+  if (stream && stream->own_reset()) return;
+  if (code != NGHTTP2_REFUSED_STREAM) return Charge(resets_);
+  sink_.OnStreamRefused();
+  Charge(glitches_, 1 + kEarnedByRequest);
+}
+
+bool H2Server::RoomForStream() {
+  while (!cancelled_.empty() && cancelled_.front() <= host_.Now()) cancelled_.pop_front();
+  return active() + cancelled_.size() < limits_.max_streams;
 }
 
 void H2Server::OnEof() {

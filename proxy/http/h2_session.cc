@@ -18,7 +18,8 @@ nghttp2_option* MakeOptions() {
   nghttp2_option_set_max_outbound_ack(options, 256);
   nghttp2_option_set_max_settings(options, 32);
 #ifdef HAVE_NGHTTP2_RESET_RATE_LIMIT
-  nghttp2_option_set_stream_reset_rate_limit(options, 200, 33);
+  // Only a second line: it counts by a clock of its own, and not the resets that a peer provokes (h2_server.h does).
+  nghttp2_option_set_stream_reset_rate_limit(options, 10'000, 1'000);
 #endif
 #ifdef HAVE_NGHTTP2_MAX_CONTINUATIONS
   nghttp2_option_set_max_continuations(options, 8);
@@ -42,6 +43,8 @@ void H2Stream::OnBodyReadable() {
 
 void H2Stream::OnBodyConsumed(size_t bytes) {
   nghttp2_session_consume(session_.session_, id, bytes);
+  consumed_ += bytes;
+  if (consumed_ >= window_ && !in_ended_) session_.TuneWindow(this);
   if (nghttp2_session_want_write(session_.session_)) session_.host_.WantWrite();
 }
 
@@ -82,13 +85,13 @@ H2Session::~H2Session() {
   nghttp2_session_del(session_);
 }
 
-void H2Session::Start(bool server, uint32_t stream_window, uint32_t connection_window) {
+void H2Session::Start(bool server, uint32_t connection_window) {
   static const nghttp2_option* const options = MakeOptions();
   const int rc = server ? nghttp2_session_server_new2(&session_, Callbacks(), this, options)
                         : nghttp2_session_client_new2(&session_, Callbacks(), this, options);
   if (rc != 0) std::abort();  // out of memory
   const std::array<nghttp2_settings_entry, 5> settings = {{
-      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, stream_window},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits_.max_header_bytes},
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
       {server ? NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS : NGHTTP2_SETTINGS_ENABLE_PUSH,
@@ -96,6 +99,7 @@ void H2Session::Start(bool server, uint32_t stream_window, uint32_t connection_w
       {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},  // WebSockets (RFC 8441 §3); only servers say it
   }};
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), server ? 5 : 4);
+  connection_window_ = connection_window;
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, static_cast<int32_t>(connection_window));
 }
 
@@ -103,6 +107,11 @@ const nghttp2_session_callbacks* H2Session::Callbacks() {
   static const nghttp2_session_callbacks* const callbacks = [] {
     nghttp2_session_callbacks* c = nullptr;
     if (nghttp2_session_callbacks_new(&c) != 0) std::abort();
+    nghttp2_session_callbacks_set_on_begin_frame_callback(
+        c, [](nghttp2_session*, const nghttp2_frame_hd* head, void* self) {
+          static_cast<H2Session*>(self)->OnFrameBegin(*head);
+          return 0;
+        });
     nghttp2_session_callbacks_set_on_begin_headers_callback(
         c, [](nghttp2_session*, const nghttp2_frame* frame, void* self) {
           return static_cast<H2Session*>(self)->OnBeginHeaders(*frame);
@@ -143,11 +152,16 @@ const nghttp2_session_callbacks* H2Session::Callbacks() {
         });
     nghttp2_session_callbacks_set_on_frame_send_callback(
         c, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
-          if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
           auto* self = static_cast<H2Session*>(user);
+          if (frame->hd.type == NGHTTP2_RST_STREAM) {
+            self->OnResetSent(self->Find(frame->hd.stream_id), frame->rst_stream.error_code);
+            return 0;
+          }
+          if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
           H2Stream* stream = self->Find(frame->hd.stream_id);
           if (!stream) return 0;
           if (frame->hd.type == NGHTTP2_HEADERS) self->OnHeadersSent(stream);
+          if (frame->hd.type == NGHTTP2_DATA) self->OnDataSent();
           if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
             stream->out_ended_ = true;
             self->OnOutEnd(stream);
@@ -183,6 +197,8 @@ const nghttp2_session_callbacks* H2Session::Callbacks() {
 
 void H2Session::Adopt(H2Stream* stream, int32_t id) {
   stream->id = id;
+  stream->window_ = kStreamWindow;
+  stream->tuned_at_ = host_.Now();
   stream->next_ = streams_;
   if (streams_) streams_->prev_ = stream;
   streams_ = stream;
@@ -270,6 +286,20 @@ void H2Session::Terminate(uint32_t code, const Error& error) {
 void H2Session::ResetStream(int32_t id, uint32_t code) {
   nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, code);
   host_.WantWrite();
+}
+
+// A window's worth of the body was taken: how long did that take?
+void H2Session::TuneWindow(H2Stream* stream) {
+  const TimePoint now = host_.Now();
+  const Duration took = now - stream->tuned_at_;
+  stream->consumed_ = 0;
+  stream->tuned_at_ = now;
+  if (stream->window_ >= kMaxStreamWindow || took >= 2 * host_.RoundTrip()) return;
+  stream->window_ *= 2;
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream->id, static_cast<int32_t>(stream->window_));
+  if (connection_window_ >= stream->window_) return;
+  connection_window_ = stream->window_;
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, static_cast<int32_t>(connection_window_));
 }
 
 nghttp2_data_provider H2Session::DataProvider(H2Stream* stream) {

@@ -20,6 +20,7 @@ class H2Stream : public BodyPipe::Reader, public BodyPipe::Writer {
   explicit H2Stream(H2Session& session) : session_(session) {}
   virtual ~H2Stream() = default;
   int32_t id = 0;
+  bool own_reset() const { return own_reset_; }
 
  protected:
   friend class H2Session;
@@ -40,8 +41,12 @@ class H2Stream : public BodyPipe::Reader, public BodyPipe::Writer {
   bool deferred_ = false;   // nghttp2 waits for OnBodyReadable
   bool out_ended_ = false;  // our END_STREAM was written
   bool in_ended_ = false;   // the peer's END_STREAM came
+  bool own_reset_ = false;  // the RST_STREAM is our wish, not the peer's fault
 
  private:
+  uint32_t window_ = 0;    // ours; the session's kStreamWindow at first
+  uint64_t consumed_ = 0;  // of the body, since …
+  TimePoint tuned_at_{};   // … the window was looked at
   H2Stream* prev_ = nullptr;
   H2Stream* next_ = nullptr;
 };
@@ -49,6 +54,10 @@ class H2Stream : public BodyPipe::Reader, public BodyPipe::Writer {
 class H2Session {
  public:
   static constexpr uint32_t kMaxFrame = 16 * 1024;
+  // A stream's window begins here and doubles, up to the second, whenever a sender fills it within two round trips: it
+  // could have sent more (RFC 9113 §5.2.1; a fixed one lets a path of 100 ms carry 10 windows a second).
+  static constexpr uint32_t kStreamWindow = 64 * 1024;
+  static constexpr uint32_t kMaxStreamWindow = 16 * 1024 * 1024;
 
   H2Session(CodecHost& host, const MessageLimits& limits);
   virtual ~H2Session();
@@ -63,7 +72,7 @@ class H2Session {
  protected:
   friend class H2Stream;
   // Called once by the constructor of the side.
-  void Start(bool server, uint32_t stream_window, uint32_t connection_window);
+  void Start(bool server, uint32_t connection_window);
   // New streams are linked and found by nghttp2's user data.
   void Adopt(H2Stream* stream, int32_t id);
   H2Stream* Find(int32_t id) const {
@@ -92,6 +101,10 @@ class H2Session {
   virtual void OnHeadersSent(H2Stream*) {}
   virtual void OnStreamClosed(H2Stream* stream, uint32_t code) = 0;
   virtual void OnFrame(const nghttp2_frame&) {}
+  virtual void OnFrameBegin(const nghttp2_frame_hd&) {}
+  virtual void OnDataSent() {}
+  // RST_STREAM was sent; `stream` may be null.
+  virtual void OnResetSent(H2Stream* /*stream*/, uint32_t /*code*/) {}
 
   CodecHost& host_;
   const MessageLimits& limits_;
@@ -102,12 +115,14 @@ class H2Session {
   static const nghttp2_session_callbacks* Callbacks();
   static ssize_t ReadBody(nghttp2_session*, int32_t id, uint8_t*, size_t length, uint32_t* flags,
                           nghttp2_data_source* source, void* self);
+  void TuneWindow(H2Stream* stream);
   int SendData(H2Stream* stream, const uint8_t* frame_header, size_t length, size_t padding);
   void Unlink(H2Stream* stream);
   void CloseUnsent(int32_t id);
 
   H2Stream* streams_ = nullptr;
   size_t active_ = 0;
+  uint32_t connection_window_ = 0;
   Block* feed_block_ = nullptr;
   OutBuffer* out_ = nullptr;       // during Drain
   const uint8_t* rest_ = nullptr;  // of a chunk from nghttp2 that did not fit

@@ -41,7 +41,7 @@ void Wire::WantWrite() {
 }
 
 void Wire::ResumeRead() {
-  if (!closed_ && (readable_ || eof_)) read_hook_.NextTurn();
+  if (!closed_ && (readable_ || eof_ || !left_.empty())) read_hook_.NextTurn();
 }
 
 void Wire::OnTransportReadable() {
@@ -59,8 +59,13 @@ void Wire::OnTransportWritable() {
 
 void Wire::ReadSome() {
   if (closed_ || !codec_) return;
-  size_t fed = 0;
-  for (int i = 0; readable_ && !closed_; ++i) {
+  size_t fed = left_.size();
+  bool begins = true;
+  if (!left_.empty() && !lingering_ && !codec_->paused()) {
+    const BlockRef hold = std::move(left_block_);
+    FeedCodec(hold.get(), std::exchange(left_, {}), std::exchange(begins, false));
+  }
+  for (int i = 0; readable_ && !closed_ && !codec_->error() && (left_.empty() || lingering_); ++i) {
     if (!lingering_ && codec_->paused()) break;
     if (i == kReadsPerTurn) {
       read_hook_.NextTurn();
@@ -76,8 +81,8 @@ void Wire::ReadSome() {
       bytes_read_ += result.bytes;
       fed += result.bytes;
       block->used += static_cast<uint32_t>(result.bytes);
-      if (!lingering_) codec_->OnBytes(block, {into, result.bytes});
-      look_again = result.state == ReadState::kDrained && !closed_ && codec_->expects_more();
+      if (!lingering_) FeedCodec(block, {into, result.bytes}, std::exchange(begins, false));
+      look_again = result.state == ReadState::kDrained && !closed_ && left_.empty() && codec_->expects_more();
     }
     if (closed_) return;
     if (look_again) {
@@ -94,7 +99,7 @@ void Wire::ReadSome() {
     if (eof_) Close(kDone, false);
     return;
   }
-  if (eof_ && !codec_->paused()) {
+  if (eof_ && left_.empty() && !codec_->paused()) {
     eof_ = false;
     peer_gone_ = true;
     codec_->OnEof();
@@ -102,6 +107,17 @@ void Wire::ReadSome() {
     flush_hook_.AtTurnEnd();
   }
   Settle();
+}
+
+// What is not of this turn waits in its block.
+void Wire::FeedCodec(Block* block, std::span<const uint8_t> bytes, bool begins) {
+  const size_t share = codec_->ShareOfTurn(bytes, begins);
+  if (share < bytes.size()) {
+    left_block_ = BlockRef(block);
+    left_ = bytes.subspan(share);
+    read_hook_.NextTurn();
+  }
+  if (share > 0) codec_->OnBytes(block, bytes.first(share));
 }
 
 void Wire::Flush() {

@@ -1,8 +1,9 @@
 // A transport and a codec tied together: reads feed the codec, the turn's end drains it. Same for both sides.
 //
-// Reading is bounded per turn (kReadsPerTurn blocks) and continues in the next one; writing happens once per turn, so
-// that many frames leave in one system call and one TLS record. Closing is orderly: what the codec produced is sent,
-// then FIN, then the peer's bytes are ignored until its FIN or kLinger, so that an answer is not destroyed by a reset.
+// Reading is bounded per turn (kReadsPerTurn blocks, and what the codec takes of them) and continues in the next one;
+// writing happens once per turn, so that many frames leave in one system call and one TLS record. Closing is orderly:
+// what the codec produced is sent, then FIN, then the peer's bytes are ignored until its FIN or kLinger, so that an
+// answer is not destroyed by a reset.
 #pragma once
 
 #include <memory>
@@ -42,6 +43,9 @@ class Wire final : public TransportSink, public CodecHost {
   bool closed() const { return closed_; }
   uint64_t bytes_read() const { return bytes_read_; }
   uint64_t bytes_written() const { return bytes_written_; }
+  // As if `bytes` of `block` (null: they are copied) had just been read. For a codec that puts another one in its
+  // place.
+  void FeedCodec(Block* block, std::span<const uint8_t> bytes, bool begins);
   // When output last moved or nothing was waiting; for stall timeouts.
   TimePoint last_progress() const { return last_progress_; }
   bool write_blocked() const { return transport_ && transport_->blocked(); }
@@ -51,6 +55,7 @@ class Wire final : public TransportSink, public CodecHost {
   TimePoint Now() override { return loop_.Now(); }
   uint64_t handed() const override { return transport_ ? transport_->handed() : 0; }
   bool Unacknowledged(uint64_t mark) const override { return transport_ && transport_->Unacknowledged(mark); }
+  Duration RoundTrip() const override { return transport_ ? transport_->RoundTrip() : Duration::zero(); }
 
  private:
   void OnTransportReady() override;
@@ -71,6 +76,9 @@ class Wire final : public TransportSink, public CodecHost {
   Codec* codec_ = nullptr;
   Hook read_hook_, flush_hook_;
   Timer linger_timer_;
+  // Read, but not of this turn.
+  BlockRef left_block_;
+  std::span<const uint8_t> left_;
   bool ready_ = false;
   bool readable_ = false;   // an edge came and was not read to its end
   bool eof_ = false;        // the peer's FIN was read, the codec does not know yet

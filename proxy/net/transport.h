@@ -46,6 +46,8 @@ class Transport : public Disposable {
   virtual void LookAgain() {}
   // The connection is gone in both directions (reset), found out without reading.
   bool Broken() const;
+  // To the peer and back (RFC 6298's SRTT); zero: unknown.
+  Duration RoundTrip() const;
   // REQUIRES: !blocked(). False: the connection is dead (the sink is not called for it).
   virtual bool Write(std::span<const uint8_t> bytes) = 0;
   virtual bool blocked() const = 0;

@@ -50,6 +50,7 @@ class Worker final : public WorkerHandle, private ConnectionHost {
   void OnSecond();
   void Accept(int fd, const Endpoint& peer, const WorkerListener& listener);
   std::unique_ptr<ConnectionExchange> NewExchange(ClientConnection& connection, ServerStream& stream) override;
+  void OnStreamRefused() override { context_->stats().limit_streams.Add(); }
   void OnConnectionClosed(ClientConnection& connection, const Error& error) override;
 
   Loop loop_;

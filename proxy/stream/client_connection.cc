@@ -17,21 +17,15 @@ class ClientConnection::Sniffer final : public Codec {
  public:
   explicit Sniffer(ClientConnection& connection) : connection_(connection) {}
   void OnBytes(Block* block, std::span<const uint8_t> bytes) override {
-    Preface preface = Preface::kUndecided;
-    if (seen_.empty()) {
-      preface = SniffPreface(bytes);
-    } else {
-      seen_.insert(seen_.end(), bytes.begin(), bytes.end());
-      preface = SniffPreface(seen_);
-      bytes = seen_;
-      block = nullptr;
-    }
-    if (preface == Preface::kUndecided) {
-      if (seen_.empty()) seen_.assign(bytes.begin(), bytes.end());
-      return;
-    }
+    const size_t before = seen_.size();
+    // No more of it than decides.
+    seen_.insert(seen_.end(), bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(std::min(bytes.size(), kDecides)));
+    const Preface preface = SniffPreface(seen_);
+    if (preface == Preface::kUndecided) return;
     connection_.UseCodec(preface == Preface::kHttp2);
-    connection_.codec_->OnBytes(block, bytes);
+    Wire& wire = connection_.wire_;
+    if (before > 0) wire.FeedCodec(nullptr, std::span(seen_).first(before), true);
+    if (!wire.closed()) wire.FeedCodec(block, bytes, before == 0);
   }
   void OnEof() override { finished_ = true; }
   void Produce(OutBuffer&) override {}
@@ -41,6 +35,7 @@ class ClientConnection::Sniffer final : public Codec {
   void Drain() { finished_ = true; }
 
  private:
+  static constexpr size_t kDecides = 64;
   ClientConnection& connection_;
   std::vector<uint8_t> seen_;
   bool finished_ = false;
@@ -96,6 +91,8 @@ void ClientConnection::UseCodec(bool http2) {
   wire_.SetCodec(codec_.get());
   if (draining_) codec_->StartDrain();
 }
+
+void ClientConnection::OnStreamRefused() { host_.OnStreamRefused(); }
 
 RequestHandler* ClientConnection::OnRequestBegin(ServerStream& stream) {
   std::unique_ptr<ConnectionExchange> exchange = host_.NewExchange(*this, stream);

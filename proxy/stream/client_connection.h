@@ -34,6 +34,8 @@ class ConnectionHost {
  public:
   // Never null.
   virtual std::unique_ptr<ConnectionExchange> NewExchange(ClientConnection& connection, ServerStream& stream) = 0;
+  // A request was refused unseen, for its connection has too many.
+  virtual void OnStreamRefused() {}
   // Hand the connection to Loop::Retire.
   virtual void OnConnectionClosed(ClientConnection& connection, const Error& error) = 0;
 
@@ -65,6 +67,7 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
  private:
   class Sniffer;
   RequestHandler* OnRequestBegin(ServerStream& stream) override;
+  void OnStreamRefused() override;
   void OnWireReady() override;
   void OnWireActivity(size_t bytes) override;
   void OnWireClosed(const Error& error) override;

@@ -123,6 +123,7 @@ constexpr LabelledCell kLimits[] = {
     {"connections", &WorkerStats::connections_refused},
     {"header_bytes", &WorkerStats::limit_header_bytes},
     {"resets", &WorkerStats::limit_resets},
+    {"streams", &WorkerStats::limit_streams},
     {"timeouts", &WorkerStats::limit_timeouts},
 };
 

@@ -88,6 +88,7 @@ struct alignas(64) WorkerStats {
   Cell replay_refused;           // a failed attempt that could not be replayed (method or body)
   Cell limit_header_bytes;       // 431
   Cell limit_resets;             // GOAWAY ENHANCE_YOUR_CALM
+  Cell limit_streams;            // requests refused unseen, their connection had too many
   Cell limit_timeouts;           // header, idle and stall timeouts of clients
   Cell early_hints;              // 1xx relayed
   // Indexed by Layout: flat over services, then their regions.

@@ -266,7 +266,7 @@ TEST_F(H2ClientTest, AnAnswerNobodyReadsStopsAtItsWindowWhileOthersGoOn) {
   peer_.Send(last_id(), std::string(1 << 20, 's'));
   peer_.End(last_id());
   Exchange();
-  EXPECT_EQ(slow.response.body.size(), size_t{H2Client::kStreamWindow});
+  EXPECT_EQ(slow.response.body.size(), size_t{64 * 1024});
   Call& fast = Start();
   Exchange();
   peer_.Respond(last_id(), kOk, true);

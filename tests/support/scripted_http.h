@@ -23,11 +23,13 @@ class FakeHost final : public CodecHost {
   TimePoint Now() override { return now; }
   uint64_t handed() const override { return bytes_handed; }
   bool Unacknowledged(uint64_t mark) const override { return bytes_acknowledged <= mark; }
+  Duration RoundTrip() const override { return round_trip; }
   int writes_wanted = 0;
   int reads_resumed = 0;
   uint64_t bytes_handed = 0;
   uint64_t bytes_acknowledged = UINT64_MAX;
   TimePoint now{TimePoint{} + 1h};
+  Duration round_trip{};
 };
 
 // Everything the codec has to say now, flush by flush.

@@ -119,11 +119,12 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.replay_refused, "meridian_replay_refused_total 1"},
       {&w.limit_header_bytes, "meridian_limit_total{limit=\"header_bytes\"} 1"},
       {&w.limit_resets, "meridian_limit_total{limit=\"resets\"} 1"},
+      {&w.limit_streams, "meridian_limit_total{limit=\"streams\"} 1"},
       {&w.limit_timeouts, "meridian_limit_total{limit=\"timeouts\"} 1"},
       {&w.early_hints, "meridian_early_hints_total 1"},
   };
   constexpr size_t kVectors = sizeof(w.regions) + sizeof(w.routes);
-  constexpr size_t kCells = 21;
+  constexpr size_t kCells = 22;
   static_assert(sizeof(WorkerStats) == (kCells * sizeof(Cell) + kVectors + 63) / 64 * 64, "a new cell? export it");
   static_assert(offsetof(WorkerStats, regions) == kCells * sizeof(Cell), "a new cell? export it");
   ASSERT_EQ(cells.size(), kCells);
