@@ -41,7 +41,8 @@ class OriginPool::Connection final : public WireOwner, public Disposable {
   void Close() { wire_.Close(kIdle, false); }
   void Abandon() { wire_.Close(kStuck, true); }
 
-  bool listed = false;  // in idle_
+  bool listed = false;       // in idle_
+  bool one_request = false;  // it is for one that asked for a fresh one, and closes after it
   TimePoint idle_since{};
 
  private:
@@ -115,12 +116,13 @@ ClientCodec* OriginPool::TryTake() {
 }
 
 bool OriginPool::Wait(PoolRequest& request, std::span<const Endpoint> endpoints, Error* error) {
-  if (waiting_ >= options_.limits.max_pending) {
+  if (waiting_ + fresh_waiting_ >= options_.limits.max_pending) {
     *error = kPoolFull;
     return false;
   }
   endpoints_.assign(endpoints.begin(), endpoints.end());
-  if (NeedsConnection(waiting_ + 1) && !Connect(error)) return false;
+  request.fresh &= connections_.size() < options_.limits.max_connections;
+  if ((request.fresh || NeedsConnection(waiting_ + 1)) && !Connect(error, request.fresh)) return false;
   Enqueue(request);
   return true;
 }
@@ -141,7 +143,7 @@ void OriginPool::Enqueue(PoolRequest& request) {
   request.next_ = before ? before->next_ : first_;
   (before ? before->next_ : first_) = &request;
   (request.next_ ? request.next_->prev_ : last_) = &request;
-  ++waiting_;
+  ++(request.fresh ? fresh_waiting_ : waiting_);
 }
 
 // One connection under way serves one waiting HTTP/1.1 request, or all waiting HTTP/2 requests.
@@ -150,35 +152,49 @@ bool OriginPool::NeedsConnection(size_t waiting) const {
   return http2_ ? connecting_ == 0 : connecting_ < waiting;
 }
 
-bool OriginPool::Connect(Error* error) {
+bool OriginPool::Connect(Error* error, bool one_request) {
   if (endpoints_.empty()) {
     *error = kNoEndpoint;
     return false;
   }
   auto connection = std::make_unique<Connection>(*this);
+  connection->one_request = one_request;
   if (!connection->Connect(endpoints_[next_endpoint_++ % endpoints_.size()], error)) return false;
   if (options_.counters) ++options_.counters->opened;
-  ++connecting_;
+  if (!one_request) ++connecting_;
   connections_.push_back(std::move(connection));
   if (!sweep_timer_.armed()) sweep_timer_.Arm(kSweepInterval);
   return true;
 }
 
 void OriginPool::OnReady(Connection* connection) {
-  --connecting_;
+  if (!connection->one_request) --connecting_;
   ServeWaiters(connection);
-  OnRoom(connection);
+  OnRoom(connection);  // one that nobody wants any more is closed
 }
 
 void OriginPool::ServeWaiters(Connection* connection) {
-  while (first_ && connection->codec()->available() > 0) {
-    PoolRequest* request = first_;
+  while (connection->codec()->available() > 0) {
+    PoolRequest* request = FirstWaiter(connection->one_request);
+    if (!request) return;
     Unlink(request);
     request->OnPoolReady(*connection->codec());
+    if (connection->one_request) return;
   }
 }
 
+// The one that waits longest, of those who want a fresh connection or of the others.
+PoolRequest* OriginPool::FirstWaiter(bool fresh) const {
+  PoolRequest* request = first_;
+  while (request && request->fresh != fresh) request = request->next_;
+  return request;
+}
+
 void OriginPool::OnRoom(Connection* connection) {
+  if (connection->one_request) {
+    if (connection->idle()) connection->Close();
+    return;
+  }
   connection->idle_since = loop_.Now();
   if (connection->listed || connection->codec()->available() == 0) return;
   ServeWaiters(connection);
@@ -194,30 +210,31 @@ void OriginPool::OnGone(Connection* connection, const Error& error, bool was_rea
   const auto it =
       std::find_if(connections_.begin(), connections_.end(), [&](const auto& c) { return c.get() == connection; });
   std::unique_ptr<Connection> gone = std::move(*it);
+  const bool one_request = gone->one_request;
   connections_.erase(it);
   loop_.Retire(std::move(gone));
   if (was_ready) {
     return ConnectForWaiters();
   }
-  --connecting_;
+  if (!one_request) --connecting_;
   // Its waiters were counting on it. With HTTP/2 all of them, unless another one is under way. Whoever queues again
   // from within the call is not among them.
-  const size_t lost = !http2_ ? 1 : connecting_ == 0 ? waiting_ : 0;
-  for (size_t i = 0; i < lost; ++i) FailFirst(error);
+  const bool alone = !http2_ || one_request;
+  const size_t lost = alone ? 1 : connecting_ == 0 ? waiting_ : 0;
+  for (size_t i = 0; i < lost; ++i) Fail(FirstWaiter(one_request), error);
   ConnectForWaiters();
 }
 
 // Those who waited for room on a connection that is gone.
 void OriginPool::ConnectForWaiters() {
   Error failed;
-  while (first_ && !draining_ && NeedsConnection(waiting_)) {
-    if (!Connect(&failed)) FailFirst(failed);
+  while (waiting_ > 0 && !draining_ && NeedsConnection(waiting_)) {
+    if (!Connect(&failed)) Fail(FirstWaiter(false), failed);
   }
 }
 
-void OriginPool::FailFirst(const Error& error) {
-  if (!first_) return;
-  PoolRequest* request = first_;
+void OriginPool::Fail(PoolRequest* request, const Error& error) {
+  if (!request) return;
   Unlink(request);
   request->OnPoolFailed(error);
 }
@@ -227,7 +244,7 @@ void OriginPool::Unlink(PoolRequest* request) {
   (request->next_ ? request->next_->prev_ : last_) = request->prev_;
   request->prev_ = request->next_ = nullptr;
   request->pool_ = nullptr;
-  --waiting_;
+  --(request->fresh ? fresh_waiting_ : waiting_);
 }
 
 void OriginPool::Sweep() {

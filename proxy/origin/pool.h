@@ -3,6 +3,10 @@
 // HTTP/1.1 connections serve one request at a time and are reused last-in first-out, so that the surplus grows idle and
 // is closed; HTTP/2 connections are filled before another is opened. A request that finds no room waits, at most
 // `max_pending` of them. One thread. The pool outlives its requests.
+//
+// A kept connection may be closed by the origin while the next request is on its way. Whether the request was seen
+// can't always be told, and then one that must not run twice is lost. After such a loss of any request the origin's
+// kept connections are distrusted for a minute: requests that could not be moved get a new connection each (`fresh`).
 #pragma once
 
 #include <memory>
@@ -32,7 +36,8 @@ class PoolRequest {
   // The codec has room: Start exactly one stream before returning.
   virtual void OnPoolReady(ClientCodec& codec) = 0;
   virtual void OnPoolFailed(const Error& error) = 0;
-  TimePoint since{};  // older ones are served first
+  TimePoint since{};   // older ones are served first
+  bool fresh = false;  // only a connection that has carried nothing yet will do
 
  protected:
   void Leave();
@@ -67,6 +72,9 @@ class OriginPool {
   // Queues the request and connects where needed. Never calls back before it returns, except that *error is set (and
   // nothing queued) when it fails at once. `endpoints` may be empty.
   bool Wait(PoolRequest& request, std::span<const Endpoint> endpoints, Error* error);
+  // A request that a kept connection had taken was lost with it.
+  void OnLost() { distrusted_until_ = loop_.Now() + kDistrust; }
+  bool distrusted() const { return loop_.Now() < distrusted_until_; }
   // Connects if there is no connection at all, so that the next request finds one. A failure is nobody's business.
   void KeepWarm(std::span<const Endpoint> endpoints);
   // Closes everything that is idle now and, later, whatever becomes idle.
@@ -78,13 +86,14 @@ class OriginPool {
   class Connection;
   void Enqueue(PoolRequest& request);
   bool NeedsConnection(size_t waiting) const;
-  bool Connect(Error* error);
+  bool Connect(Error* error, bool one_request = false);
+  PoolRequest* FirstWaiter(bool fresh) const;
   void OnReady(Connection* connection);
   void OnRoom(Connection* connection);
   void OnGone(Connection* connection, const Error& error, bool was_ready);
   void ServeWaiters(Connection* connection);
   void ConnectForWaiters();
-  void FailFirst(const Error& error);
+  void Fail(PoolRequest* request, const Error& error);
   void Unlink(PoolRequest* request);
   void Sweep();
 
@@ -96,11 +105,14 @@ class OriginPool {
   std::vector<Connection*> idle_;  // HTTP/1.1: a stack; HTTP/2: those with room
   PoolRequest* first_ = nullptr;
   PoolRequest* last_ = nullptr;
-  size_t waiting_ = 0;
-  size_t connecting_ = 0;
+  size_t waiting_ = 0;     // those who want a fresh connection not counted, …
+  size_t connecting_ = 0;  // … nor theirs
+  size_t fresh_waiting_ = 0;
   std::vector<Endpoint> endpoints_;  // of the last Wait
   uint32_t next_endpoint_ = 0;
   bool draining_ = false;
+  static constexpr Duration kDistrust = 60s;
+  TimePoint distrusted_until_{};
   Timer sweep_timer_;
 };
 

@@ -29,7 +29,8 @@ bool Attempt::Start(OriginPool& pool, std::span<const Endpoint> endpoints, const
   since = queued_since;
   request_ = request;
   request_body_ = body;
-  if (ClientCodec* codec = pool.TryTake()) {
+  fresh = !movable && pool.distrusted();
+  if (ClientCodec* codec = fresh ? nullptr : pool.TryTake()) {
     reused_ = true;
     stream_ = codec->Start(request_, body, *this);
     if (stream_) return true;

@@ -35,7 +35,8 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
 
   // False: it failed at once, *error says why, and the sink hears nothing. What `request` views, and `body`, outlive
   // the attempt.
-  // `since`: when the request began, its place in the pool's queue.
+  // `since`: when the request began, its place in the pool's queue. A request that could not be moved if a kept
+  // connection took it along gets a fresh one where those are distrusted.
   bool Start(OriginPool& pool, std::span<const Endpoint> endpoints, const RequestHead& request, BodyPipe* body,
              TimePoint since, Error* error);
   // The same, but the attempt meets a drill: the sink hears of a failure, or of nothing, and the origin is not asked
@@ -53,6 +54,7 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
   bool reused() const { return reused_; }
   bool live() const { return stream_ != nullptr || drill_ != nullptr; }
 
+  bool movable = true;  // it may be sent again after a failure
   TimePoint started{};
   TimePoint until{};             // it has no answer by then: too late
   size_t record = 0;             // index of its line in the access record

@@ -246,6 +246,7 @@ bool Exchange::StartAttempt(std::unique_ptr<Attempt>& slot, const Step& step, in
   AttemptSink& sink = *this;
   slot = std::make_unique<Attempt>(sink, step, o);
   slot->started = now;
+  slot->movable = Replayable();
   if (!records_) records_ = static_cast<AttemptRecord*>(arena_.Allocate(sizeof(AttemptRecord) * kMaxRecords));
   slot->record = std::min(record_count_, kMaxRecords - 1);
   record_count_ = slot->record + 1;
@@ -359,6 +360,9 @@ void Exchange::OnOutcome(Attempt& attempt, const Outcome& outcome) {
   if (outcome.error && outcome.error.fault == Fault::kOrigin && code != ErrorCode::kStaleConnection && !switched()) {
     ReportSignal(attempt, IsConnectError(code) ? Signal::kConnectFail : Signal::kFailure);
   }
+  if (LostOnKeptConnection(attempt, outcome.error)) {
+    context_.Pool(plan_.service, attempt.step().region, attempt.origin()).OnLost();
+  }
   if (outcome.committed) return OnCommittedFailure(outcome.error);
   if (rival_ && SettleRace(attempt, outcome.status != 0 && !outcome.failure)) return;
   if (outcome.error && RetryInRegion(outcome.error)) return;
@@ -378,6 +382,13 @@ void Exchange::OnOutcome(Attempt& attempt, const Outcome& outcome) {
     Drop(attempt_);
   }
   TrySteps(kDeadline);
+}
+
+// A connection that had served others took this request with it, seen or not.
+bool Exchange::LostOnKeptConnection(const Attempt& attempt, const Error& error) const {
+  if (!attempt.reused() || attempt.has_head() || error.retry == Retry::kAlways) return false;
+  return error.code == ErrorCode::kStaleConnection || error.code == ErrorCode::kReset ||
+         error.code == ErrorCode::kClosedEarly;
 }
 
 // Of two attempts side by side one came to an end. True: the other one still has the request.

@@ -67,6 +67,7 @@ class Exchange final : public ConnectionExchange,
   void TrySteps(Error error);  // what to say if none is left
   bool StartAttempt(std::unique_ptr<Attempt>& slot, const Step& step, int skip_origin, Error* error);
   void OnOutcome(Attempt& attempt, const Outcome& outcome);
+  bool LostOnKeptConnection(const Attempt& attempt, const Error& error) const;
   bool SettleRace(Attempt& attempt, bool good);
   bool MayTryNext(const Outcome& outcome);
   bool RetryInRegion(const Error& error);

@@ -108,6 +108,25 @@ TEST_F(ExchangeTest, APostOnAKeptConnectionThatDiesIsNotSentAgain) {
   EXPECT_EQ(origins_[1]->total_requests(), 0u);
 }
 
+// The next one need not be lost in the same way.
+TEST_F(ExchangeTest, OnceAKeptConnectionTookARequestAlongPostsGetFreshOnes) {
+  Start();
+  Send(kGet);
+  Answer(0, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  received_.clear();
+  Send(kGet);
+  origins_[0]->ResetConnection(Arrives(0));
+  Answer(0, kOk);  // tried again, on a new connection that is kept
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  received_.clear();
+  const size_t before = origins_[0]->connections();
+  Send("POST / HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 5\r\n\r\norder");
+  EXPECT_EQ(Arrives(0), before) << "a new one";
+  Answer(0, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+}
+
 TEST_F(ExchangeTest, AGetOnAKeptConnectionThatDiesTriesTheSameRegionAgain) {
   Start();
   Send(kGet);
