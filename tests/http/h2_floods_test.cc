@@ -3,6 +3,7 @@
 
 #include "http/frame_meter.h"
 #include "http/h2_server.h"
+#include "support/h2_frames.h"
 #include "support/h2_peer.h"
 #include "support/scripted_http.h"
 
@@ -11,17 +12,10 @@ namespace {
 
 using testing::Bytes;
 using testing::FakeHost;
+using testing::H2Frame;
 using testing::H2Peer;
 using testing::ScriptedSink;
 
-std::string Frame(uint8_t type, uint8_t flags, uint32_t stream, std::string_view payload = {}) {
-  std::string frame;
-  for (const int shift : {16, 8, 0}) frame += static_cast<char>(payload.size() >> shift);
-  frame += static_cast<char>(type);
-  frame += static_cast<char>(flags);
-  for (const int shift : {24, 16, 8, 0}) frame += static_cast<char>(stream >> shift);
-  return frame.append(payload);
-}
 constexpr std::string_view kMost("\x7f\xff\xff\xff", 4);  // over what a window may be
 constexpr std::string_view kOne("\0\0\0\1", 4);
 
@@ -124,7 +118,7 @@ TEST_F(H2FloodsTest, ResetsThatAClientProvokesCountLikeItsOwn) {
   for (; sent < 2000 && !server_.error(); ++sent) {
     const int32_t id = Get();
     Exchange();
-    Raw(Frame(NGHTTP2_WINDOW_UPDATE, 0, static_cast<uint32_t>(id), kMost));
+    Raw(H2Frame(NGHTTP2_WINDOW_UPDATE, 0, static_cast<uint32_t>(id), kMost));
     ASSERT_TRUE(peer_.stream(id).closed || server_.error());
   }
   EXPECT_TRUE(Calmed());
@@ -146,13 +140,13 @@ TEST_F(H2FloodsTest, ResetsForAnOriginsFaultAreNotTheClients) {
 
 TEST_F(H2FloodsTest, EndlessControlFramesOfEveryKindEndTheConnection) {
   const std::pair<const char*, std::string> kFloods[] = {
-      {"SETTINGS", Frame(NGHTTP2_SETTINGS, 0, 0)},
-      {"SETTINGS ACK", Frame(NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0)},
-      {"PING", Frame(NGHTTP2_PING, 0, 0, "12345678")},
-      {"PING ACK", Frame(NGHTTP2_PING, NGHTTP2_FLAG_ACK, 0, "12345678")},
-      {"PRIORITY", Frame(NGHTTP2_PRIORITY, 0, 1, std::string_view("\0\0\0\3\1", 5))},
-      {"WINDOW_UPDATE", Frame(NGHTTP2_WINDOW_UPDATE, 0, 0, kOne)},
-      {"unknown", Frame(0xfa, 0, 0, "x")},
+      {"SETTINGS", H2Frame(NGHTTP2_SETTINGS, 0, 0)},
+      {"SETTINGS ACK", H2Frame(NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0)},
+      {"PING", H2Frame(NGHTTP2_PING, 0, 0, "12345678")},
+      {"PING ACK", H2Frame(NGHTTP2_PING, NGHTTP2_FLAG_ACK, 0, "12345678")},
+      {"PRIORITY", H2Frame(NGHTTP2_PRIORITY, 0, 1, std::string_view("\0\0\0\3\1", 5))},
+      {"WINDOW_UPDATE", H2Frame(NGHTTP2_WINDOW_UPDATE, 0, 0, kOne)},
+      {"unknown", H2Frame(0xfa, 0, 0, "x")},
   };
   for (const auto& [name, frame] : kFloods) {
     FakeHost host;
@@ -173,7 +167,7 @@ TEST_F(H2FloodsTest, EndlessControlFramesOfEveryKindEndTheConnection) {
 
 TEST_F(H2FloodsTest, EmptyAndPaddedDataIsAFloodToo) {
   for (const std::string& frame :
-       {Frame(NGHTTP2_DATA, 0, 1), Frame(NGHTTP2_DATA, NGHTTP2_FLAG_PADDED, 1, std::string_view("\3\0\0\0", 4))}) {
+       {H2Frame(NGHTTP2_DATA, 0, 1), H2Frame(NGHTTP2_DATA, NGHTTP2_FLAG_PADDED, 1, std::string_view("\3\0\0\0", 4))}) {
     FakeHost host;
     CountingSink sink;
     H2Server server(host, sink, limits_, false);
@@ -195,7 +189,7 @@ TEST_F(H2FloodsTest, UpdatesOfTheWindowForWhatWasSentAreFree) {
   for (int i = 0; i < 5000; ++i) {
     last().Say("0123456789");
     Exchange();
-    Raw(Frame(NGHTTP2_WINDOW_UPDATE, 0, static_cast<uint32_t>(id), kOne));
+    Raw(H2Frame(NGHTTP2_WINDOW_UPDATE, 0, static_cast<uint32_t>(id), kOne));
   }
   EXPECT_FALSE(server_.error());
 }
@@ -249,8 +243,8 @@ TEST_F(H2FloodsTest, OnAShortPathTheWindowStays) {
 // ---- turns ---------------------------------------------------------------------------------------------------------
 
 TEST(FrameMeterTest, ATurnTakesSixteenStreamsOrSixtyFourFramesAndNeverHalfAFrameMore) {
-  const std::string ping = Frame(NGHTTP2_PING, 0, 0, "12345678");
-  const std::string head = Frame(NGHTTP2_HEADERS, 5, 1, "head");
+  const std::string ping = H2Frame(NGHTTP2_PING, 0, 0, "12345678");
+  const std::string head = H2Frame(NGHTTP2_HEADERS, 5, 1, "head");
   std::string pings, heads;
   for (int i = 0; i < 100; ++i) pings += ping, heads += head;
   FrameMeter meter(0);
@@ -262,7 +256,7 @@ TEST(FrameMeterTest, ATurnTakesSixteenStreamsOrSixtyFourFramesAndNeverHalfAFrame
 
 TEST(FrameMeterTest, AnySplitGivesTheSameFrames) {
   std::string bytes = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-  for (int i = 0; i < 40; ++i) bytes += Frame(i % 2 ? 0 : 4, 0, 1, std::string(static_cast<size_t>(i * 7), 'x'));
+  for (int i = 0; i < 40; ++i) bytes += H2Frame(i % 2 ? 0 : 4, 0, 1, std::string(static_cast<size_t>(i * 7), 'x'));
   for (size_t step = 1; step < bytes.size(); ++step) {
     FrameMeter meter(24);
     size_t taken = 0;
@@ -274,7 +268,7 @@ TEST(FrameMeterTest, AnySplitGivesTheSameFrames) {
 
 TEST(FrameMeterTest, ALongFrameIsOneFrameHoweverManyReadsItTakes) {
   FrameMeter meter(0);
-  const std::string frame = Frame(NGHTTP2_DATA, 0, 1, std::string(16384, 'x'));
+  const std::string frame = H2Frame(NGHTTP2_DATA, 0, 1, std::string(16384, 'x'));
   for (int i = 0; i < 64; ++i) EXPECT_EQ(meter.Take(Bytes(frame)), frame.size());
   EXPECT_EQ(meter.Take(Bytes(frame)), 0u);
 }
