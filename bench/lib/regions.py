@@ -1,5 +1,6 @@
 """Regions that fail on command (bench/tools/fault_origin.cc), and a network of their own for a dead route."""
 
+import itertools
 import os
 import re
 import socket
@@ -15,9 +16,13 @@ COUNTERS = ["requests", "touched", "probes", "connections", "wrong_bodies", "ran
 class Namespace:
     """A network namespace whose one link can go dark: packets arrive there and no answer ever leaves."""
 
+    _numbers = itertools.count()
+
     def __init__(self):
-        self.name = f"meridian-bench-{os.getpid()}"
-        self._link = f"mb{os.getpid() % 1000000}"
+        # A number of its own: the kernel takes a deleted namespace's link away some time later.
+        number = next(self._numbers) % 100
+        self.name = f"meridian-bench-{os.getpid()}-{number}"
+        self._link = f"mb{os.getpid() % 1000000}x{number}"
         third = os.getpid() % 250
         self.edge, self.host = f"198.18.{third}.1", f"198.18.{third}.2"  # RFC 2544: for benchmarks
         self._made = False

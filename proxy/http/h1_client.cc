@@ -124,6 +124,7 @@ H1ParserSink::Head H1Client::OnHead() {
   const bool has_body = ResponseHasBody(method_, status);
   const bool until_close = has_body && !parser_.chunked() && head.content_length == kUnknownLength;
   if (until_close) keep_alive_ = false;
+  if (handler_ && has_body && head.content_length == 0) handler_->response_body().Finish();
   if (handler_) handler_->OnResponseHead(head);
   if (!handler_) {
     // Refused by the handler just now.

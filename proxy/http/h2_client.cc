@@ -44,7 +44,7 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
     return 0;
   }
 
-  int HeadersDone() {
+  int HeadersDone(bool end_stream) {
     if (!handler_ || head_done_) return 0;
     head_.version = HttpVersion::kHttp2;
     head_.headers = headers_;
@@ -63,6 +63,7 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
       head_.content_length = ParseContentLength(length->value);
       head_.headers.Remove(HeaderId::kContentLength);
     }
+    if (end_stream) in_->Finish();
     handler_->OnResponseHead(head_);
     return 0;
   }
@@ -169,8 +170,8 @@ int H2Client::OnHeader(H2Stream* stream, const nghttp2_frame&, std::string_view 
   return static_cast<Stream*>(stream)->Field(name, value);
 }
 
-int H2Client::OnHeadersDone(H2Stream* stream, const nghttp2_frame&) {
-  return static_cast<Stream*>(stream)->HeadersDone();
+int H2Client::OnHeadersDone(H2Stream* stream, const nghttp2_frame& frame) {
+  return static_cast<Stream*>(stream)->HeadersDone((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0);
 }
 
 void H2Client::OnInEnd(H2Stream* stream) { static_cast<Stream*>(stream)->InEnd(); }

@@ -105,6 +105,7 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
       list.AddLength(head.content_length, handler_->arena());
     }
     if (!tunnel && !ResponseHasBody(head_.method, head.status)) body = nullptr;
+    if (body && body->AtEnd() && body->trailers().empty()) body = nullptr;
     nghttp2_data_provider provider;
     if (body) {
       AttachOut(body);

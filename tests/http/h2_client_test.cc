@@ -259,6 +259,17 @@ TEST_F(H2ClientTest, CancelFromWithinTheHeadIsAllowed) {
   EXPECT_EQ(client_.active_streams(), 0u);
 }
 
+TEST_F(H2ClientTest, AnAnswerThatEndsWithItsHeadHasEndedWhenItsHeadIsTold) {
+  Call& call = Start();
+  bool ended = false;
+  call.response.on_head = [&] { ended = call.response.body.AtEnd(); };
+  Exchange();
+  peer_.Respond(last_id(), {{":status", "200"}, {"content-type", "application/grpc"}, {"grpc-status", "5"}});
+  Exchange();
+  EXPECT_TRUE(ended);
+  EXPECT_EQ(call.response.completed, 1);
+}
+
 TEST_F(H2ClientTest, AnAnswerNobodyReadsStopsAtItsWindowWhileOthersGoOn) {
   Call& slow = Start();
   Exchange();

@@ -126,6 +126,19 @@ TEST_F(H2ServerTest, TrailersEndAnAnswer) {
   EXPECT_TRUE(last().complete);
 }
 
+// Clients of gRPC take trailers-only responses in no other shape.
+TEST_F(H2ServerTest, AnAnswerThatEndsWithItsHeadIsOneFrame) {
+  Get();
+  Exchange();
+  last().answer.Finish();
+  last().Answer(200);
+  const std::string out = testing::Produce(server_);
+  ASSERT_GT(out.size(), 9u);
+  EXPECT_EQ(out.size(), 9u + static_cast<uint8_t>(out[2]));
+  EXPECT_EQ(out[3], NGHTTP2_HEADERS);
+  EXPECT_EQ(out[4], NGHTTP2_FLAG_END_STREAM | NGHTTP2_FLAG_END_HEADERS);
+}
+
 TEST_F(H2ServerTest, UploadsArriveWithTheirTrailers) {
   const int32_t id = Post();
   peer_.Send(id, "hello ");
