@@ -229,7 +229,9 @@ void H2Server::OnOutEnd(H2Stream* stream) { static_cast<Stream*>(stream)->OutEnd
 
 void H2Server::OnStreamClosed(H2Stream* stream, uint32_t code) {
   auto* mine = static_cast<Stream*>(stream);
-  if (code != NGHTTP2_NO_ERROR && mine->at_work()) cancelled_.push_back(host_.Now() + kCancelledCounts);
+  // What we cut ourselves broke at its origin.
+  if (code != NGHTTP2_NO_ERROR && !mine->own_reset() && mine->at_work())
+    cancelled_.push_back(host_.Now() + kCancelledCounts);
   mine->Closed(code == NGHTTP2_NO_ERROR);
 }
 
