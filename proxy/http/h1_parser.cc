@@ -36,6 +36,15 @@ const llhttp_settings_t* H1Parser::Settings() {
       Self(p)->sink_.OnBody({reinterpret_cast<const uint8_t*>(at), n});
       return 0;
     };
+    s.on_chunk_extension_name = [](llhttp_t* p, const char*, size_t n) { return Self(p)->OnExtension(n, true); };
+    s.on_chunk_extension_value = [](llhttp_t* p, const char*, size_t n) { return Self(p)->OnExtension(n, false); };
+    s.on_chunk_extension_name_complete = [](llhttp_t* p) {
+      return Self(p)->extension_name_bytes_ == 0 ? Self(p)->Fail(Failure::kMalformed) : 0;
+    };
+    s.on_chunk_header = [](llhttp_t* p) {
+      // Its lines are trailers from here on: Feed has a look at them first.
+      return p->content_length == 0 ? static_cast<int>(HPE_PAUSED) : 0;
+    };
     s.on_message_complete = [](llhttp_t* p) {
       Self(p)->message_done_ = true;
       return static_cast<int>(HPE_PAUSED);
@@ -92,6 +101,12 @@ int H1Parser::OnValue(std::string_view piece) {
   return 0;
 }
 
+int H1Parser::OnExtension(size_t size, bool name) {
+  extension_name_bytes_ = name ? extension_name_bytes_ + size : 0;
+  extension_bytes_ += size;
+  return extension_bytes_ > kMaxExtensionBytes ? Fail(Failure::kMalformed) : 0;
+}
+
 // The last byte before `at` that is neither space nor tab.
 char H1Parser::VisibleBefore(const char* at) const {
   while (at > feed_begin_) {
@@ -144,6 +159,8 @@ int H1Parser::OnHeadersDone() {
   }
   keep_alive_ =
       parser_.http_minor == 1 ? !(parser_.flags & F_CONNECTION_CLOSE) : (parser_.flags & F_CONNECTION_KEEP_ALIVE) != 0;
+  // Its own reading of the field takes no tab for white space, and would make another body of it.
+  if (chunked_) parser_.flags |= F_CHUNKED;
   parser_.upgrade = 0;  // what an upgrade means is the codec's to say: llhttp reads plain messages
   const auto action = sink_.OnHead();
   if (action == H1ParserSink::Head::kStop) return Fail(Failure::kMalformed);
@@ -153,8 +170,8 @@ int H1Parser::OnHeadersDone() {
   return action == H1ParserSink::Head::kNoBody ? 1 : 0;
 }
 
-// Lines end in CR LF (a bare LF is read as a line end by some and as text by others), and a request line has exactly
-// two spaces.
+// For heads and trailers. Lines end in CR LF (a bare LF is read as a line end by some and as text by others), and a
+// request line has exactly two spaces.
 bool H1Parser::ScanHead(std::span<const uint8_t> bytes) {
   const uint8_t* at = bytes.data();
   const uint8_t* const end = at + bytes.size();
@@ -200,7 +217,13 @@ size_t H1Parser::Feed(std::span<const uint8_t> bytes) {
   const size_t taken = stop ? static_cast<size_t>(stop - begin) : 0;
   if (code == HPE_PAUSED) {
     llhttp_resume(&parser_);
-    sink_.OnMessageEnd();
+    if (message_done_) {
+      sink_.OnMessageEnd();
+    } else {
+      head_scanned_ = false;
+      line_bytes_ = 0;
+      last_byte_ = 0;
+    }
     return taken;
   }
   if (failure_ == Failure::kNone) {
@@ -234,6 +257,7 @@ void H1Parser::Reset() {
   last_byte_ = 0;
   line_bytes_ = 0;
   first_line_spaces_ = 0;
+  extension_bytes_ = extension_name_bytes_ = 0;
   chunked_ = keep_alive_ = in_trailers_ = message_done_ = value_open_ = false;
   value_end_feed_ = 0;
 }

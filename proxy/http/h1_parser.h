@@ -44,9 +44,13 @@ class H1Parser {
     kBadMethod
   };
 
+  // Chunk extensions of one message: they belong to no body, but cost their bytes (RFC 9112 §7.1.1).
+  static constexpr size_t kMaxExtensionBytes = 4 * 1024;
+
   H1Parser(bool requests, const MessageLimits& limits, H1ParserSink& sink);
 
-  // Returns how many bytes were taken. Fewer than given: a message ended, or failure() is set.
+  // Returns how many bytes were taken. Fewer than given: the rest is to be fed again, after a message's end as the next
+  // one, or failure() is set.
   size_t Feed(std::span<const uint8_t> bytes);
   // The peer closed. True: that was a proper end (between messages, or of a body that lasts until close).
   bool FeedEof();
@@ -76,6 +80,7 @@ class H1Parser {
   int OnField(std::string_view piece);
   int OnValue(std::string_view piece);
   int OnHeaderDone();
+  int OnExtension(size_t size, bool name);
   char VisibleBefore(const char* at) const;
   int OnHeadersDone();
   int OnBegin();
@@ -97,6 +102,8 @@ class H1Parser {
   bool in_trailers_ = false;
   bool message_done_ = false;
   bool value_open_ = false;
+  size_t extension_bytes_ = 0;
+  size_t extension_name_bytes_ = 0;  // of the extension under way
   // What llhttp lets pass in a head, found by a look at its raw lines.
   bool head_scanned_ = false;  // the empty line was seen
   bool first_line_ = true;
