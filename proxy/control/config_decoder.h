@@ -17,6 +17,7 @@
 #include "control/config_problems.h"
 #include "control/config_values.h"
 #include "control/yaml_document.h"
+#include "policy/canonical_path.h"
 
 namespace meridian {
 
@@ -45,6 +46,7 @@ struct Decoder {
   NameIndex regions{"region"};
   NameIndex services{"service"};
   NameIndex routes{"route"};
+  PathPolicy paths = PathPolicy::kNormalize;  // of the requests that routes will see
 };
 
 struct ConfigKey {

@@ -1,4 +1,4 @@
-// Sections about the process itself: workers, edge, listeners, admin, access_log, limits.
+// Sections about the process itself: workers, edge, listeners, admin, access_log, limits, paths.
 #include <filesystem>
 
 #include "control/config_sections.h"
@@ -193,6 +193,17 @@ const Fields<LimitConfig>& LimitFields() {
   return fields;
 }
 
+// --- paths
+
+Field<ConfigDraft> PathsField() {
+  return CustomField<ConfigDraft>(
+      "paths", "normalize, strict or as_is", "", "normalize", [](const Entry& entry, Decoder& d, ConfigDraft& out) {
+        constexpr PathPolicy kPolicies[] = {PathPolicy::kNormalize, PathPolicy::kStrict, PathPolicy::kAsIs};
+        const std::optional<size_t> word = DecodeWord(entry, {"normalize", "strict", "as_is"}, d);
+        if (word) d.paths = out.model.paths = kPolicies[*word];
+      });
+}
+
 Field<ConfigDraft> WorkersField() {
   Field<ConfigDraft> field = IntegerField<ConfigDraft>(
       "workers", [](ConfigDraft& draft) -> int& { return draft.config.workers; }, 1, kMaxWorkers);
@@ -224,6 +235,7 @@ Fields<ConfigDraft> ProcessFields() {
       AdminField(),
       SectionField<ConfigDraft>("access_log", log, AccessLogFields()),
       SectionField<ConfigDraft>("limits", limits, LimitFields()),
+      PathsField(),
   };
 }
 

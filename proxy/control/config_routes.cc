@@ -33,6 +33,16 @@ const Fields<RouteModel>& MatchFields() {
   return fields;
 }
 
+// Requests are matched by their canonical path, so that another spelling of it would match none.
+void CheckPathCanOccur(const Entry& match, Decoder& d, const std::string& path) {
+  Arena arena;
+  const std::optional<std::string_view> canonical = CanonicalTarget(path, d.paths, arena);
+  if (canonical == path) return;
+  const std::string suggestion = canonical ? "write " + Quoted(*canonical) : "";
+  d.problems.Add(match.value.items[*match.value.IndexOf("path")].at,
+                 "'path' is not spelled as paths are when they are matched", suggestion);
+}
+
 void DecodeMatch(const Entry& entry, Decoder& d, RouteDraft& out) {
   const size_t problems = d.problems.size();
   RouteModel& route = out.model;
@@ -41,6 +51,7 @@ void DecodeMatch(const Entry& entry, Decoder& d, RouteDraft& out) {
   if (route.path_exact && !entry.value.IndexOf("path")) {
     d.problems.Add(entry.value.items[*entry.value.IndexOf("exact")].at, "'exact' needs a 'path' to be exact about");
   }
+  CheckPathCanOccur(entry, d, route.path);
   out.match_known = d.problems.size() == problems;
 }
 

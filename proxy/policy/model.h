@@ -14,6 +14,7 @@
 #include "meridian/filter.h"
 #include "meridian/status_set.h"
 #include "meridian/time.h"
+#include "policy/canonical_path.h"
 
 namespace meridian {
 
@@ -149,6 +150,7 @@ struct RouteModel {
 struct Model {
   std::string edge_name;
   std::optional<Location> edge_location;
+  PathPolicy paths = PathPolicy::kNormalize;
   std::vector<RegionModel> regions;
   std::vector<ServiceModel> services;
   std::vector<RouteModel> routes;  // in the order of the file

@@ -104,6 +104,11 @@ void Exchange::OnRequestHead(const RequestHead& head) {
   request_ = head;
   head_read_ = context_.loop().Now();
   Identify();
+  if (!Normalize()) {
+    context_.stats().refused_paths.Add();
+    Move(Event::kRefused);
+    return ReplyWithText(400, nullptr);
+  }
   if (!Match()) {
     context_.stats().unmatched_requests.Add();
     Move(Event::kRefused);

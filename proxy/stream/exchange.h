@@ -58,6 +58,7 @@ class Exchange final : public ConnectionExchange,
 
   // ---- in the order of life
   void Identify();
+  bool Normalize();
   bool Match();
   bool AskFilters();
   void MakePlan();

@@ -115,6 +115,7 @@ TEST_F(CompleteConfig, SaysTheLimits) {
   EXPECT_EQ(limits.handshake_timeout, 1500ms);
   EXPECT_EQ(limits.idle_timeout, 2min);
   EXPECT_EQ(limits.drain_timeout, 0s);
+  EXPECT_EQ(model().paths, PathPolicy::kStrict);
 }
 
 TEST_F(CompleteConfig, KeepsTheOrderOfRegionsAndOfAServicesOrigins) {
@@ -685,6 +686,12 @@ INSTANTIATE_TEST_SUITE_P(
              Route("match: { host: 'a.*.b' }, service: shop"),
              {"7:33 'host' must be letters, digits, '-', '_' and dots (an international name in its xn-- form)"}},
         Slip{"APathWithoutSlash", Route("match: { path: api }, service: shop"), {"7:33 'path' must begin with '/'"}},
+        Slip{"APathThatNoRequestHasWhenItIsMatched",
+             Route("match: { path: /a/%7eb/../c }, service: shop"),
+             {"7:33 'path' is not spelled as paths are when they are matched; write '/a/c'"}},
+        Slip{"APathThatIsRefused",
+             Route("match: { path: /.. }, service: shop"),
+             {"7:33 'path' is not spelled as paths are when they are matched"}},
         Slip{"APathWithAQuery", Route("match: { path: /a?b }, service: shop"), {"7:33 'path' must not hold a query"}},
         Slip{"APathWithASpace",
              Route("match: { path: /a b }, service: shop"),

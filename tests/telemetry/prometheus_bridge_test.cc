@@ -122,6 +122,7 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.limit_streams, "meridian_limit_total{limit=\"streams\"} 1"},
       {&w.limit_timeouts, "meridian_limit_total{limit=\"timeouts\"} 1"},
       {&w.early_hints, "meridian_early_hints_total 1"},
+      {&w.refused_paths, "meridian_refused_paths_total 1"},
   };
   constexpr size_t kVectors = sizeof(w.regions) + sizeof(w.routes);
   constexpr size_t kCells = 22;
