@@ -30,11 +30,13 @@ auto Specificity(const RouteModel& route) {
   return std::tuple(host, host_length, path, path_length);
 }
 
-// "shop.example:8443" → "shop.example", "[::1]:8443" → "[::1]".
-std::string_view WithoutPort(std::string_view authority) {
+// "shop.example:8443" → "shop.example", "shop.example." → "shop.example", "[::1]:8443" → "[::1]".
+std::string_view HostOf(std::string_view authority) {
   size_t from = authority.starts_with('[') ? authority.find(']') : 0;
   if (from == std::string_view::npos) return authority;
-  return authority.substr(0, authority.find(':', from));
+  std::string_view host = authority.substr(0, authority.find(':', from));
+  if (host.ends_with('.')) host.remove_suffix(1);
+  return host;
 }
 
 bool HostMatches(std::string_view wanted, std::string_view host) {
@@ -64,7 +66,7 @@ std::vector<uint16_t> OrderRoutes(const std::vector<RouteModel>& routes) {
 
 int MatchRoute(const std::vector<RouteModel>& routes, const std::vector<uint16_t>& order, std::string_view authority,
                std::string_view path) {
-  std::string_view host = WithoutPort(authority);
+  std::string_view host = HostOf(authority);
   path = path.substr(0, path.find('?'));
   for (uint16_t index : order) {
     const RouteModel& route = routes[index];

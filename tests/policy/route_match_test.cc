@@ -95,6 +95,15 @@ TEST(RouteMatch, ThePortIsNoPartOfTheHost) {
   EXPECT_EQ(Match(routes, "", "/"), "none");
 }
 
+TEST(RouteMatch, ADotAtTheEndOfANameIsTheRootThatEveryNameHas) {
+  std::vector<RouteModel> routes = {Route("name", "shop.example", ""), Route("wild", "*.example", "")};
+  EXPECT_EQ(Match(routes, "shop.example.", "/"), "name");
+  EXPECT_EQ(Match(routes, "shop.example.:8443", "/"), "name");
+  EXPECT_EQ(Match(routes, "a.example.:", "/"), "wild");
+  EXPECT_EQ(Match(routes, "shop.example..", "/"), "none");
+  EXPECT_EQ(Match(routes, ".", "/"), "none");
+}
+
 TEST(RouteMatch, AWildcardCoversAnyLabelsBelowButNotTheDomainItself) {
   std::vector<RouteModel> routes = {Route("wild", "*.example", "")};
   EXPECT_EQ(Match(routes, "a.example", "/"), "wild");
