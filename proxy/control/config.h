@@ -37,8 +37,9 @@ struct AccessLogConfig {
 };
 
 struct LimitConfig {
-  uint32_t max_connections = 0;  // client connections per process; 0: min(50 000, RLIMIT_NOFILE/2 − 64)
-  uint32_t max_streams = 100;    // concurrent HTTP/2 streams per client connection
+  uint32_t max_connections = 0;             // client connections per process; 0: min(50 000, RLIMIT_NOFILE/2 − 64)
+  uint32_t max_connections_per_client = 0;  // of one /24 or /56; 0: half of max_connections
+  uint32_t max_streams = 100;               // concurrent HTTP/2 streams per client connection
   uint32_t max_header_bytes = 60 * 1024;
   uint32_t max_headers = 100;
   uint64_t replay_memory = 64 * 1024 * 1024;  // request bodies kept for a replay, in the whole process

@@ -181,6 +181,7 @@ const Fields<LimitConfig>& LimitFields() {
   using L = LimitConfig;
   static const Fields<L> fields = {
       IntegerField<L>("max_connections", &L::max_connections, 0, 1'000'000),
+      IntegerField<L>("max_connections_per_client", &L::max_connections_per_client, 0, 1'000'000),
       IntegerField<L>("max_streams", &L::max_streams, 1, 10'000),
       SizeField<L>("max_header_bytes", &L::max_header_bytes, 4 * 1024, 1024 * 1024),
       IntegerField<L>("max_headers", &L::max_headers, 10, 1000),

@@ -58,10 +58,16 @@ std::shared_ptr<const Model> WithFilters(const Model& read) {
   return model;
 }
 
+// Of a limit of the process, rounded up: the kernel does not deal connections out evenly.
+size_t ShareOf(size_t total, size_t workers) { return std::max<size_t>(1, (total + workers - 1) / workers); }
+
 ClientSettings SettingsOf(const Config& config, size_t workers) {
   ClientSettings settings;
   const size_t total = config.limits.max_connections ? config.limits.max_connections : DefaultMaxConnections();
   settings.max_connections = std::max<size_t>(1, total / workers);
+  // No network is that large, and none can take more than half of the door.
+  const size_t per_client = config.limits.max_connections_per_client;
+  settings.max_connections_per_client = ShareOf(per_client ? per_client : (total + 1) / 2, workers);
   settings.messages.max_streams = config.limits.max_streams;
   settings.messages.max_header_bytes = config.limits.max_header_bytes;
   settings.messages.max_headers = config.limits.max_headers;

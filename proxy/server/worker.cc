@@ -36,6 +36,7 @@ Worker::Worker(std::vector<WorkerListener> listeners, std::shared_ptr<const Snap
       sockets_(std::move(listeners)),
       context_(std::make_unique<WorkerContext>(loop_, std::move(first), tls, settings_, outcomes, log, seed)),
       stats_(&context_->stats()),
+      clients_(settings.max_connections_per_client, seed),
       drain_timer_(loop_, Bind<&Worker::FinishDrain>(this)),
       second_timer_(loop_, Bind<&Worker::OnSecond>(this)) {}
 
@@ -77,9 +78,14 @@ void Worker::Accept(int fd, const Endpoint& peer, const WorkerListener& listener
     close(fd);
     return;
   }
+  if (!clients_.Add(peer)) {
+    context_->stats().limit_client_connections.Add();
+    close(fd);
+    return;
+  }
   ConnectionHost& host = *this;
   auto connection = std::make_unique<ClientConnection>(loop_, host, settings_.messages, timeouts_, peer, listener.port);
-  if (!connection->Start(fd, listener.tls)) return;
+  if (!connection->Start(fd, listener.tls)) return clients_.Remove(peer);
   ClientConnection* raw = connection.release();
   raw->next = connections_;
   if (connections_) connections_->prev = raw;
@@ -96,6 +102,7 @@ void Worker::OnConnectionClosed(ClientConnection& connection, const Error& error
   (connection.prev ? connection.prev->next : connections_) = connection.next;
   if (connection.next) connection.next->prev = connection.prev;
   --connection_count_;
+  clients_.Remove(connection.peer());
   WorkerStats& stats = context_->stats();
   stats.client_connections_closed.Add();
   stats.bytes_from_clients.Add(connection.wire().bytes_read());

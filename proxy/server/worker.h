@@ -9,6 +9,7 @@
 
 #include "control/controller.h"
 #include "net/listener.h"
+#include "policy/client_prefixes.h"
 #include "stream/client_connection.h"
 #include "stream/worker_context.h"
 
@@ -62,6 +63,7 @@ class Worker final : public WorkerHandle, private ConnectionHost {
   std::vector<std::unique_ptr<Door>> doors_;
   ClientConnection* connections_ = nullptr;
   size_t connection_count_ = 0;
+  ClientPrefixes clients_;
   bool draining_ = false;
   std::function<void()> on_drained_;
   Timer drain_timer_;

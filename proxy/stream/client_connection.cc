@@ -48,6 +48,7 @@ ClientConnection::ClientConnection(Loop& loop, ConnectionHost& host, const Messa
       host_(host),
       limits_(limits),
       timeouts_(timeouts),
+      peer_(peer),
       address_text_(IpText(peer)),
       wire_(loop, *this, true),
       timer_(loop, Bind<&ClientConnection::OnTimer>(this)),

@@ -52,6 +52,7 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
   bool Start(int fd, TlsServerContext* tls);
 
   const ClientInfo& info() const { return info_; }
+  const Endpoint& peer() const { return peer_; }
   HttpVersion version() const { return codec_ ? codec_->version() : HttpVersion::kHttp11; }
   // The exchange is over: it is destroyed at the end of the turn.
   void Remove(ConnectionExchange* exchange);
@@ -78,6 +79,7 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
   ConnectionHost& host_;
   const MessageLimits& limits_;
   const ConnectionTimeouts& timeouts_;
+  const Endpoint peer_;
   const std::string address_text_;
   std::string server_name_;
   ClientInfo info_;

@@ -103,6 +103,7 @@ struct ClientSettings {
   Duration handshake_timeout = 10s;
   Duration idle_timeout = 60s;
   size_t max_connections = 25000;             // of this worker
+  size_t max_connections_per_client = 12500;  // of this worker, by one prefix
   uint64_t replay_memory = 64 * 1024 * 1024;  // request bodies that this worker keeps for a replay
   bool access_log = false;
 };

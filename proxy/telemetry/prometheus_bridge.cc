@@ -123,6 +123,7 @@ struct LabelledCell {
 
 constexpr LabelledCell kLimits[] = {
     {"connections", &WorkerStats::connections_refused},
+    {"client_connections", &WorkerStats::limit_client_connections},
     {"header_bytes", &WorkerStats::limit_header_bytes},
     {"resets", &WorkerStats::limit_resets},
     {"streams", &WorkerStats::limit_streams},

@@ -73,9 +73,10 @@ struct alignas(64) WorkerStats {
   Cell client_connections_closed;
   Cell client_tls_failures;
   Cell client_protocol_errors;
-  Cell accept_paused;        // EMFILE and friends
-  Cell connections_refused;  // over the limit
-  Cell unmatched_requests;   // 404: no route
+  Cell accept_paused;             // EMFILE and friends
+  Cell connections_refused;       // over the limit
+  Cell limit_client_connections;  // refused, their network has too many
+  Cell unmatched_requests;        // 404: no route
   Cell bytes_from_clients;
   Cell bytes_to_clients;
   Cell origin_connections_opened;

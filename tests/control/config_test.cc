@@ -107,6 +107,7 @@ TEST_F(CompleteConfig, SaysWhereToListenAndWithWhichCertificates) {
 TEST_F(CompleteConfig, SaysTheLimits) {
   const LimitConfig& limits = config().limits;
   EXPECT_EQ(limits.max_connections, 1000u);
+  EXPECT_EQ(limits.max_connections_per_client, 50u);
   EXPECT_EQ(limits.max_streams, 7u);
   EXPECT_EQ(limits.max_header_bytes, 16u * 1024);
   EXPECT_EQ(limits.max_headers, 50u);

@@ -106,6 +106,7 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.client_protocol_errors, "meridian_client_protocol_errors_total 1"},
       {&w.accept_paused, "meridian_accept_paused_total 1"},
       {&w.connections_refused, "meridian_limit_total{limit=\"connections\"} 1"},
+      {&w.limit_client_connections, "meridian_limit_total{limit=\"client_connections\"} 1"},
       {&w.unmatched_requests, "meridian_unmatched_requests_total 1"},
       {&w.bytes_from_clients, "meridian_client_received_bytes_total 1"},
       {&w.bytes_to_clients, "meridian_client_sent_bytes_total 1"},
@@ -125,7 +126,7 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.refused_paths, "meridian_refused_paths_total 1"},
   };
   constexpr size_t kVectors = sizeof(w.regions) + sizeof(w.routes);
-  constexpr size_t kCells = 22;
+  constexpr size_t kCells = 23;
   static_assert(sizeof(WorkerStats) == (kCells * sizeof(Cell) + kVectors + 63) / 64 * 64, "a new cell? export it");
   static_assert(offsetof(WorkerStats, regions) == kCells * sizeof(Cell), "a new cell? export it");
   ASSERT_EQ(cells.size(), kCells);
