@@ -40,11 +40,15 @@ struct LimitConfig {
   uint32_t max_connections = 0;             // client connections per process; 0: min(50 000, RLIMIT_NOFILE/2 − 64)
   uint32_t max_connections_per_client = 0;  // of one /24 or /56; 0: half of max_connections
   uint32_t max_streams = 100;               // concurrent HTTP/2 streams per client connection
+  uint32_t max_requests = 100'000;          // of one client connection; 0: any number
+  uint32_t handshakes_per_second = 0;       // TLS with clients, per process; 0: any number
   uint32_t max_header_bytes = 60 * 1024;
   uint32_t max_headers = 100;
   uint64_t replay_memory = 64 * 1024 * 1024;  // request bodies kept for a replay, in the whole process
+  uint64_t min_body_rate = 1024;              // bytes per second; 0: any
   Duration header_timeout = 10s;
   Duration handshake_timeout = 10s;
+  Duration stall_timeout = 30s;  // a client that takes nothing of its response
   Duration idle_timeout = 60s;   // client connection without a request
   Duration drain_timeout = 30s;  // after TERM
 };

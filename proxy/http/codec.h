@@ -24,6 +24,7 @@ struct MessageLimits {
   uint32_t max_target_bytes = 8 * 1024;
   uint32_t max_trailer_bytes = 8 * 1024;
   uint32_t max_streams = 100;
+  uint32_t max_requests = 100'000;  // of one client connection, then it is asked to go; 0: any number
 };
 
 // What a codec may ask of the connection that carries it.

@@ -70,9 +70,14 @@ ClientSettings SettingsOf(const Config& config, size_t workers) {
   settings.max_connections_per_client = ShareOf(per_client ? per_client : (total + 1) / 2, workers);
   settings.messages.max_streams = config.limits.max_streams;
   settings.messages.max_header_bytes = config.limits.max_header_bytes;
+  settings.messages.max_requests = config.limits.max_requests;
   settings.messages.max_headers = config.limits.max_headers;
+  settings.handshakes_per_second =
+      static_cast<double>(config.limits.handshakes_per_second) / static_cast<double>(workers);
   settings.header_timeout = config.limits.header_timeout;
   settings.handshake_timeout = config.limits.handshake_timeout;
+  settings.stall_timeout = config.limits.stall_timeout;
+  settings.min_body_rate = config.limits.min_body_rate;
   settings.idle_timeout = config.limits.idle_timeout;
   settings.replay_memory = config.limits.replay_memory / workers;
   settings.access_log = config.access_log.enabled;

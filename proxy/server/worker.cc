@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "stream/exchange.h"
 
 namespace meridian {
@@ -68,6 +70,8 @@ void Worker::Run() {
 }
 
 void Worker::Open() {
+  const double rate = settings_.handshakes_per_second;
+  if (rate > 0) handshakes_.emplace(std::max(rate, 1.0), rate, loop_.Now());
   for (const WorkerListener& socket : sockets_) doors_.push_back(std::make_unique<Door>(*this, socket));
   sockets_.clear();
 }
@@ -75,6 +79,11 @@ void Worker::Open() {
 void Worker::Accept(int fd, const Endpoint& peer, const WorkerListener& listener) {
   if (connection_count_ >= settings_.max_connections) {
     context_->stats().connections_refused.Add();
+    close(fd);
+    return;
+  }
+  if (listener.tls && handshakes_ && !handshakes_->Take(loop_.Now())) {
+    context_->stats().limit_handshakes.Add();
     close(fd);
     return;
   }
@@ -96,6 +105,18 @@ void Worker::Accept(int fd, const Endpoint& peer, const WorkerListener& listener
 
 std::unique_ptr<ConnectionExchange> Worker::NewExchange(ClientConnection& connection, ServerStream& stream) {
   return std::make_unique<Exchange>(*context_, connection, stream);
+}
+
+void Worker::OnLimit(ConnectionLimit limit) {
+  WorkerStats& stats = context_->stats();
+  switch (limit) {
+    case ConnectionLimit::kStreams:
+      return stats.limit_streams.Add();
+    case ConnectionLimit::kRequests:
+      return stats.limit_requests.Add();
+    case ConnectionLimit::kHandshakeTime:
+      return stats.limit_handshake_time.Add();
+  }
 }
 
 void Worker::OnConnectionClosed(ClientConnection& connection, const Error& error) {

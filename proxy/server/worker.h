@@ -4,12 +4,14 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <thread>
 #include <vector>
 
 #include "control/controller.h"
 #include "net/listener.h"
 #include "policy/client_prefixes.h"
+#include "policy/token_bucket.h"
 #include "stream/client_connection.h"
 #include "stream/worker_context.h"
 
@@ -51,7 +53,7 @@ class Worker final : public WorkerHandle, private ConnectionHost {
   void OnSecond();
   void Accept(int fd, const Endpoint& peer, const WorkerListener& listener);
   std::unique_ptr<ConnectionExchange> NewExchange(ClientConnection& connection, ServerStream& stream) override;
-  void OnStreamRefused() override { context_->stats().limit_streams.Add(); }
+  void OnLimit(ConnectionLimit limit) override;
   void OnConnectionClosed(ClientConnection& connection, const Error& error) override;
 
   Loop loop_;
@@ -64,6 +66,7 @@ class Worker final : public WorkerHandle, private ConnectionHost {
   ClientConnection* connections_ = nullptr;
   size_t connection_count_ = 0;
   ClientPrefixes clients_;
+  std::optional<TokenBucket> handshakes_;  // nullopt: any number
   bool draining_ = false;
   std::function<void()> on_drained_;
   Timer drain_timer_;

@@ -6,7 +6,11 @@
 namespace meridian {
 namespace {
 
+// Between the notice that no new requests are wanted and the last word: a round trip or two of a far client.
+constexpr Duration kGoawayPause = 250ms;
+
 constexpr Error kTimedOut{ErrorCode::kIdleTimeout, Fault::kClient, Retry::kNever, "client silent for too long"};
+constexpr Error kStalled{ErrorCode::kCancelled, Fault::kClient, Retry::kNever, "client takes nothing"};
 constexpr Error kClosedByUs{ErrorCode::kCancelled, Fault::kSelf, Retry::kNever, "closed by us"};
 constexpr Error kHandshakeTimeout{ErrorCode::kTlsFailed, Fault::kClient, Retry::kNever, "handshake timed out"};
 
@@ -93,7 +97,7 @@ void ClientConnection::UseCodec(bool http2) {
   if (draining_) codec_->StartDrain();
 }
 
-void ClientConnection::OnStreamRefused() { host_.OnStreamRefused(); }
+void ClientConnection::OnStreamRefused() { host_.OnLimit(ConnectionLimit::kStreams); }
 
 RequestHandler* ClientConnection::OnRequestBegin(ServerStream& stream) {
   std::unique_ptr<ConnectionExchange> exchange = host_.NewExchange(*this, stream);
@@ -101,6 +105,7 @@ RequestHandler* ClientConnection::OnRequestBegin(ServerStream& stream) {
   raw->next_ = exchanges_;
   if (exchanges_) exchanges_->prev_ = raw;
   exchanges_ = raw;
+  ++requests_;
   return raw;
 }
 
@@ -112,10 +117,29 @@ void ClientConnection::Remove(ConnectionExchange* exchange) {
   loop_.Retire(std::unique_ptr<Disposable>(exchange));
 }
 
-void ClientConnection::OnWireActivity(size_t) { last_activity_ = loop_.Now(); }
+void ClientConnection::OnWireActivity(size_t) {
+  last_activity_ = loop_.Now();
+  if (limits_.max_requests > 0 && requests_ >= limits_.max_requests && !draining_) SendAway();
+}
+
+// It had its requests. Whoever ignores the notice gets the last word a moment later.
+void ClientConnection::SendAway() {
+  host_.OnLimit(ConnectionLimit::kRequests);
+  StartDrain();
+  goaway_due_ = version() == HttpVersion::kHttp2;
+  if (goaway_due_) timer_.Arm(kGoawayPause);
+}
 
 void ClientConnection::OnTimer() {
-  if (!codec_ && !sniffer_) return wire_.Close(kHandshakeTimeout, true);
+  if (!codec_ && !sniffer_) {
+    host_.OnLimit(ConnectionLimit::kHandshakeTime);
+    return wire_.Close(kHandshakeTimeout, true);
+  }
+  if (goaway_due_) {
+    goaway_due_ = false;
+    StartDrain();
+    return timer_.Arm(timeouts_.idle);
+  }
   // Exchanges watch over themselves; silence counts only between them. The clock is looked at here, not armed per
   // request.
   const Duration silent = loop_.Now() - last_activity_;
@@ -143,6 +167,7 @@ void ClientConnection::StartDrain() {
   }
 }
 
+void ClientConnection::Cut() { wire_.Close(kStalled, true); }
 void ClientConnection::Close() { wire_.Close(kClosedByUs, false); }
 
 void ClientConnection::OnWireClosed(const Error& error) {

@@ -30,12 +30,18 @@ struct ConnectionTimeouts {
   Duration idle = 60s;
 };
 
+// What a connection met a limit of.
+enum class ConnectionLimit : uint8_t {
+  kStreams,        // a request was refused unseen, for its connection has too many
+  kRequests,       // it had all its requests and is asked to go
+  kHandshakeTime,  // TLS took too long; it is cut
+};
+
 class ConnectionHost {
  public:
   // Never null.
   virtual std::unique_ptr<ConnectionExchange> NewExchange(ClientConnection& connection, ServerStream& stream) = 0;
-  // A request was refused unseen, for its connection has too many.
-  virtual void OnStreamRefused() {}
+  virtual void OnLimit(ConnectionLimit) {}
   // Hand the connection to Loop::Retire.
   virtual void OnConnectionClosed(ClientConnection& connection, const Error& error) = 0;
 
@@ -59,6 +65,7 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
   // No new requests; closes when the last one is answered.
   void StartDrain();
   void Close();
+  void Cut();  // by RST: it reads nothing
   const Wire& wire() const { return wire_; }
 
   // Links for the owner's list.
@@ -74,6 +81,7 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
   void OnWireClosed(const Error& error) override;
   void UseCodec(bool http2);
   void OnTimer();
+  void SendAway();
 
   Loop& loop_;
   ConnectionHost& host_;
@@ -88,7 +96,9 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
   Wire wire_;
   Timer timer_;
   TimePoint last_activity_{};
+  uint32_t requests_ = 0;
   bool draining_ = false;
+  bool goaway_due_ = false;  // the notice is out, the last word is not
   ConnectionExchange* exchanges_ = nullptr;
 };
 

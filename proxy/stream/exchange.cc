@@ -502,6 +502,7 @@ void Exchange::Commit() {
   status_ = head.status;
   served_by_ = RegionName(attempt.step());
   progress_ = 0;
+  rate_ = {};
   BodyPipe& body = RelayedBody();
   ArmRelayTimer();
   stream_.SendHead(head, &body);
@@ -563,7 +564,8 @@ void Exchange::Reply(int status, std::string_view content_type, std::string_view
   reply_body_.Write(nullptr, {reinterpret_cast<const uint8_t*>(body.data()), body.size()});
   reply_body_.Finish();
   progress_ = 0;
-  timer_.Arm(context_.settings().idle_timeout);
+  rate_ = {};
+  timer_.Arm(context_.settings().stall_timeout / 4);
   stream_.SendHead(reply_head_, &reply_body_);
 }
 

@@ -16,6 +16,7 @@
 
 #include <string>
 
+#include "policy/rate_watch.h"
 #include "stream/attempt.h"
 #include "stream/client_connection.h"
 #include "stream/resumed_body.h"
@@ -94,6 +95,7 @@ class Exchange final : public ConnectionExchange,
   void OnTryingTimer();
   void OnAttemptTimeout(Attempt& attempt);
   void OnUploadTimer();
+  void RefuseUpload();
   void OnRelayTimer();
   void ArmRelayTimer();
   void ArmAttemptTimer();
@@ -107,6 +109,10 @@ class Exchange final : public ConnectionExchange,
   // The client and an origin speak WebSocket.
   bool switched() const { return state_ == State::kRelaying && attempt_ && attempt_->head().status == 101; }
   Duration IdleLimit() const;
+  Duration RelayPatience() const;
+  bool ClientOwes() const;
+  void OnClientStall();
+  bool UploadTooSlow(TimePoint now);
   const StatusSet& FailureStatuses() const;
   AttemptRecord& RecordOf(const Attempt& attempt) { return records_[attempt.record]; }
   void ReportSignal(const Attempt& attempt, Signal signal);
@@ -144,6 +150,7 @@ class Exchange final : public ConnectionExchange,
   std::string_view end_ = "complete";
   uint64_t progress_ = 0;    // what moved by the last look at the timer
   TimePoint progress_at_{};  // of an upload, or of a response that is relayed
+  RateWatch rate_;           // of the client, while it is its turn
   TimePoint hedge_at_{};     // when a rival starts; the epoch: none will
   TimePoint doubt_at_{};     // when the region hears of an attempt that must be waited for; the epoch: never
   uint64_t replay_reserved_ = 0;

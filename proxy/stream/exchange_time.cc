@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "policy/answer.h"
 #include "stream/exchange.h"
 
 namespace meridian {
@@ -16,6 +17,9 @@ constexpr Duration kUploadLook = 500ms;
 // How often a body is looked at within `timeouts.stall`: a stall is noticed after one and a quarter of it at the
 // latest.
 constexpr int kStallLooks = 4;
+
+// Over how long a client may send its body slower than it must.
+constexpr Duration kUploadWindow = 10s;
 
 // A trial of a half-open region has this long before the next region is asked as well.
 constexpr Duration kTrialHedge = 100ms;
@@ -152,6 +156,10 @@ void Exchange::OnUploadTimer() {
     progress_ = request_body_.consumed();
     progress_at_ = now;
   }
+  if (UploadTooSlow(now)) {
+    context_.stats().limit_body_rate.Add();
+    return RefuseUpload();
+  }
   const bool origin_stalls = request_body_.size() > 0;
   const bool may_move = origin_stalls && next_step_ < plan_.size && Replayable();
   const Duration patience = may_move ? std::min(AttemptTime(now), service().timeouts.idle) : service().timeouts.idle;
@@ -159,10 +167,28 @@ void Exchange::OnUploadTimer() {
   if (may_move) return OnAttemptTimeout(*attempt_);
   context_.stats().limit_timeouts.Add();
   if (origin_stalls) return GiveUp(kResponseTimeout);
+  RefuseUpload();
+}
+
+// The client is to blame; the region does not hear of it.
+void Exchange::RefuseUpload() {
   Drop(attempt_);
+  Drop(rival_);
+  Drop(held_);
+  ForgetBody();
   end_ = "timeout";
   Move(Event::kGaveUp);
   ReplyWithText(408, nullptr);
+}
+
+// Does the client send less than it must, although the origin took all there was? What it sends on other streams counts
+// for it: a slow line may be shared by many. Streams of gRPC may say little for long, and who waits for a 100 says
+// nothing.
+bool Exchange::UploadTooSlow(TimePoint now) {
+  const bool waits_for_100 = request_.expect_continue && request_body_.written() == 0;
+  const bool its_turn = request_body_.size() == 0 && !waits_for_100 && !IsGrpc(request_.headers);
+  return rate_.TooSlow(now, connection_.wire().bytes_read(), its_turn, context_.settings().min_body_rate,
+                       kUploadWindow);
 }
 
 // How long nothing may move while a response is under way.
@@ -171,11 +197,30 @@ Duration Exchange::IdleLimit() const {
   return switched() ? service().timeouts.tunnel : service().timeouts.idle;
 }
 
+// The client could take something of its response and does not. (What left the pipe may be kept for the kernel.)
+bool Exchange::ClientOwes() const {
+  return ClientBody().size() > 0 || ClientBody().ended() || connection_.wire().write_blocked();
+}
+
+Duration Exchange::RelayPatience() const { return ClientOwes() ? context_.settings().stall_timeout : IdleLimit(); }
+
+// The client is to blame; the region does not hear of it.
+void Exchange::OnClientStall() {
+  context_.stats().limit_client_stalls.Add();
+  end_ = "client_stalled";
+  const Wire& wire = connection_.wire();
+  const Duration blocked = context_.loop().Now() - wire.last_progress();
+  // It reads nothing at all: not even a reset would reach it.
+  if (wire.write_blocked() && blocked >= context_.settings().stall_timeout) return connection_.Cut();
+  stream_.Reset(false);
+}
+
 // Relaying, and replying: does anything move?
 void Exchange::ArmRelayTimer() {
   progress_at_ = context_.loop().Now();
   const bool length_known = attempt_->head().content_length != kUnknownLength;
-  timer_.Arm(length_known ? std::min(IdleLimit(), service().timeouts.stall / kStallLooks) : IdleLimit());
+  const Duration look = std::min(IdleLimit(), context_.settings().stall_timeout / kStallLooks);
+  timer_.Arm(length_known ? std::min(look, service().timeouts.stall / kStallLooks) : look);
 }
 
 void Exchange::OnRelayTimer() {
@@ -190,7 +235,8 @@ void Exchange::OnRelayTimer() {
     progress_ = moved;
     progress_at_ = now;
   }
-  const Duration idle = IdleLimit();
+  const Duration idle = RelayPatience();
+  const Duration look = context_.settings().stall_timeout / kStallLooks;
   const Duration stall = service().timeouts.stall;
   const Duration quiet = now - progress_at_;
   const bool length_known = !replying && attempt_ && attempt_->head().content_length != kUnknownLength;
@@ -200,8 +246,14 @@ void Exchange::OnRelayTimer() {
     OnStall();
     if (!stalled_) return;  // it goes on elsewhere, or was cut
   }
-  if (quiet < idle)
-    return timer_.Arm(length_known && !stalled_ ? std::min(stall / kStallLooks, idle - quiet) : idle - quiet);
+  const bool client_owes = ClientOwes();
+  const bool dribbles = rate_.TooSlow(now, connection_.wire().bytes_written(), client_owes,
+                                      context_.settings().min_body_rate, context_.settings().stall_timeout);
+  if (quiet < idle && !dribbles) {
+    const Duration next = std::min(look, idle - quiet);
+    return timer_.Arm(length_known && !stalled_ ? std::min(stall / kStallLooks, next) : next);
+  }
+  if (client_owes) return OnClientStall();
   context_.stats().limit_timeouts.Add();
   end_ = "timeout";
   lost_ = true;

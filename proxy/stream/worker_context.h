@@ -101,9 +101,12 @@ struct ClientSettings {
   MessageLimits messages;
   Duration header_timeout = 10s;
   Duration handshake_timeout = 10s;
+  Duration stall_timeout = 30s;
   Duration idle_timeout = 60s;
+  uint64_t min_body_rate = 1024;              // bytes per second
   size_t max_connections = 25000;             // of this worker
   size_t max_connections_per_client = 12500;  // of this worker, by one prefix
+  double handshakes_per_second = 0;           // that this worker begins; 0: any number
   uint64_t replay_memory = 64 * 1024 * 1024;  // request bodies that this worker keeps for a replay
   bool access_log = false;
 };

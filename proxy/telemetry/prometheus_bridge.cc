@@ -124,6 +124,11 @@ struct LabelledCell {
 constexpr LabelledCell kLimits[] = {
     {"connections", &WorkerStats::connections_refused},
     {"client_connections", &WorkerStats::limit_client_connections},
+    {"handshakes", &WorkerStats::limit_handshakes},
+    {"handshake_time", &WorkerStats::limit_handshake_time},
+    {"requests", &WorkerStats::limit_requests},
+    {"body_rate", &WorkerStats::limit_body_rate},
+    {"client_stalls", &WorkerStats::limit_client_stalls},
     {"header_bytes", &WorkerStats::limit_header_bytes},
     {"resets", &WorkerStats::limit_resets},
     {"streams", &WorkerStats::limit_streams},

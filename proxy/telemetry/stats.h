@@ -76,6 +76,11 @@ struct alignas(64) WorkerStats {
   Cell accept_paused;             // EMFILE and friends
   Cell connections_refused;       // over the limit
   Cell limit_client_connections;  // refused, their network has too many
+  Cell limit_handshakes;          // connections closed unheard, too many handshakes lately
+  Cell limit_handshake_time;      // handshakes that took too long
+  Cell limit_requests;            // connections that had all their requests
+  Cell limit_body_rate;           // request bodies that came too slowly
+  Cell limit_client_stalls;       // clients that did not take their response
   Cell unmatched_requests;        // 404: no route
   Cell bytes_from_clients;
   Cell bytes_to_clients;

@@ -109,10 +109,14 @@ TEST_F(CompleteConfig, SaysTheLimits) {
   EXPECT_EQ(limits.max_connections, 1000u);
   EXPECT_EQ(limits.max_connections_per_client, 50u);
   EXPECT_EQ(limits.max_streams, 7u);
+  EXPECT_EQ(limits.max_requests, 500u);
+  EXPECT_EQ(limits.handshakes_per_second, 200u);
   EXPECT_EQ(limits.max_header_bytes, 16u * 1024);
   EXPECT_EQ(limits.max_headers, 50u);
   EXPECT_EQ(limits.replay_memory, 1024u * 1024);
+  EXPECT_EQ(limits.min_body_rate, 2048u);
   EXPECT_EQ(limits.header_timeout, 3s);
+  EXPECT_EQ(limits.stall_timeout, 20s);
   EXPECT_EQ(limits.handshake_timeout, 1500ms);
   EXPECT_EQ(limits.idle_timeout, 2min);
   EXPECT_EQ(limits.drain_timeout, 0s);

@@ -53,5 +53,66 @@ TEST(Limits, ANetworkHasOnlySoManyConnectionsAndGetsThemBackWhenItClosesSome) {
       2s, 10ms));
 }
 
+TEST(Limits, AConnectionThatHadItsRequestsEndsInOrder) {
+  ScriptedOrigin origin(kNear, ScriptedOrigin::Friendly());
+  Edge edge(EdgeWith(origin, "max_requests: 3"));
+  const auto connection = Connection::Open(edge.port());
+  ASSERT_TRUE(connection);
+  EXPECT_TRUE(IsServed(*connection));
+  EXPECT_TRUE(IsServed(*connection));
+  ASSERT_TRUE(connection->Send(kGet, Deadline(2s)));
+  std::string last;
+  EXPECT_EQ(connection->ReadToEnd(&last, Deadline(2s)), ReadEnd::kEof);
+  EXPECT_NE(last.find("200 OK"), std::string::npos) << last;
+  EXPECT_NE(last.find("connection: close"), std::string::npos) << last;
+  EXPECT_EQ(Limited(edge, "requests"), 1);
+}
+
+TEST(Limits, AnHttp2ConnectionThatHadItsRequestsLosesNoneOfThem) {
+  MERIDIAN_REQUIRE_TOOL("nghttp");
+  ScriptedOrigin origin(kNear, ScriptedOrigin::Friendly());
+  Edge edge(EdgeWith(origin, "max_requests: 3"));
+  TempDir dir;
+  Process client(dir, "nghttp", {.argv = {"nghttp", "-v", "-m5", edge.url("/")}});
+  EXPECT_EQ(client.Wait(5s), 0);
+  const std::string out = client.Out();
+  size_t answers = 0;
+  for (size_t at = 0; (at = out.find(":status: 200", at)) != std::string::npos; ++at) ++answers;
+  EXPECT_EQ(answers, 5u) << "all were sent before the notice came";
+  EXPECT_NE(out.find("GOAWAY"), std::string::npos) << out;
+  EXPECT_EQ(Limited(edge, "requests"), 1);
+}
+
+TEST(Limits, HandshakesBeyondTheRateAreNotBegun) {
+  ScriptedOrigin origin(kNear, ScriptedOrigin::Friendly());
+  TempDir dir;
+  const TestCertificates certificates(dir);
+  EdgeConfig config = EdgeWith(origin, "handshakes_per_second: 2, handshake_timeout: 300ms");
+  config.listeners = {{certificates.Issue("edge", KeyKind::kEcdsa, {"shop.example"})}, {}};
+  Edge edge(config);
+  const TlsClientContext tls({});
+  int made = 0;
+  for (int i = 0; i < 10; ++i) made += Connection::Open(edge.port(), &tls) != nullptr;
+  EXPECT_GE(made, 2);
+  EXPECT_LE(made, 5) << "two at once, and one each half second";
+  EXPECT_EQ(Limited(edge, "handshakes"), 10 - made);
+  const auto clear = Connection::Open(edge.port(1));
+  EXPECT_TRUE(clear && IsServed(*clear)) << "who asks for no handshake is not concerned";
+}
+
+TEST(Limits, AHandshakeThatIsNotFinishedInTimeIsCut) {
+  ScriptedOrigin origin(kNear, ScriptedOrigin::Friendly());
+  TempDir dir;
+  const TestCertificates certificates(dir);
+  EdgeConfig config = EdgeWith(origin, "handshake_timeout: 200ms");
+  config.listeners = {{certificates.Issue("edge", KeyKind::kEcdsa, {"shop.example"})}};
+  Edge edge(config);
+  const auto silent = Connection::Open(edge.port());
+  ASSERT_TRUE(silent);
+  std::string nothing;
+  EXPECT_NE(silent->ReadToEnd(&nothing, Deadline(2s)), ReadEnd::kTimeout);
+  EXPECT_EQ(Limited(edge, "handshake_time"), 1);
+}
+
 }  // namespace
 }  // namespace meridian::testing

@@ -1,0 +1,80 @@
+// Clients that are slow on purpose: what they hold is taken from them, and no region hears of it.
+#include "stream/exchange_fixture.h"
+
+namespace meridian {
+namespace {
+
+constexpr std::string_view kPost = "POST /a HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 100000\r\n";
+
+class SlowClientTest : public ExchangeTest {
+ protected:
+  // A byte of the body each second.
+  void Trickle(int seconds) {
+    for (int i = 0; i < seconds && !client_eof_; ++i) {
+      send(client_, "x", 1, MSG_NOSIGNAL);
+      Pass(1s);
+      received();
+    }
+  }
+};
+
+TEST_F(SlowClientTest, ABodyThatTricklesInIsRefusedAndTheRegionIsNotToBlame) {
+  service().timeouts.idle = 5min;
+  Start();
+  Send(kPost);
+  Send("\r\n");
+  Trickle(9);
+  EXPECT_EQ(received_, "");
+  Trickle(3);
+  EXPECT_TRUE(ClientGets("408 Request Timeout"));
+  EXPECT_TRUE(ClientIsCut());
+  EXPECT_EQ(context_->stats().limit_body_rate.Get(), 1u);
+  EXPECT_EQ(Signals(0, Signal::kFailure), 0u);
+  EXPECT_TRUE(Has(Log(), "\"status\":408"));
+}
+
+TEST_F(SlowClientTest, AStreamOfGrpcMaySayLittleForLong) {
+  Start();
+  Send(kPost);
+  Send("Content-Type: application/grpc\r\n\r\n");
+  Trickle(40);
+  EXPECT_EQ(received_, "");
+  EXPECT_EQ(context_->stats().limit_body_rate.Get(), 0u);
+}
+
+TEST_F(SlowClientTest, AClientThatReadsNothingIsCutAfterTheStallTimeoutWhateverTheServiceAllows) {
+  service().timeouts.idle = 5min;
+  settings_.stall_timeout = 10s;
+  Start();
+  Send(kGet);
+  const size_t connection = Arrives(0);
+  origins_[0]->Answer(connection, "HTTP/1.1 200 OK\r\nContent-Length: 400000000\r\n\r\n");
+  const std::string piece(64 * 1024, 'x');
+  do {
+    Settle(loop_);
+  } while (origins_[0]->TrySend(connection, piece) > 0);  // until nobody takes any more
+  Pass(9s);
+  EXPECT_NE(connection_, nullptr);
+  Pass(6s);
+  EXPECT_EQ(connection_, nullptr);
+  EXPECT_EQ(context_->stats().limit_client_stalls.Get(), 1u);
+  EXPECT_EQ(context_->stats().limit_timeouts.Get(), 0u);
+  EXPECT_EQ(Signals(0, Signal::kFailure), 0u);
+  EXPECT_EQ(route_cells().lost.Get(), 0u);
+  EXPECT_TRUE(Has(Log(), "\"end\":\"client_stalled\""));
+}
+
+TEST_F(SlowClientTest, AClientThatWaitsForItsOriginIsNotTheOneThatStalls) {
+  service().timeouts.idle = 5min;
+  settings_.stall_timeout = 10s;
+  Start();
+  Send(kGet);
+  Answer(0, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
+  ASSERT_TRUE(ClientGets("hello"));
+  Pass(60s);
+  EXPECT_NE(connection_, nullptr);
+  EXPECT_EQ(context_->stats().limit_client_stalls.Get(), 0u);
+}
+
+}  // namespace
+}  // namespace meridian
