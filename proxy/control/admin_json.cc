@@ -235,6 +235,8 @@ std::string StatusJson(const Status& status) {
                          {"ready", status.ready},
                          {"draining", status.draining},
                          {"workers", status.workers},
+                         {"buffer_bytes", status.buffer_bytes},
+                         {"overload_level", status.overload_level},
                          {"regions", std::move(regions)},
                          {"services", std::move(services)},
                          {"routes", std::move(routes)},

@@ -188,6 +188,7 @@ const Fields<LimitConfig>& LimitFields() {
       SizeField<L>("max_header_bytes", &L::max_header_bytes, 4 * 1024, 1024 * 1024),
       IntegerField<L>("max_headers", &L::max_headers, 10, 1000),
       SizeField<L>("replay_memory", &L::replay_memory, 0, uint64_t{64} << 30),
+      SizeField<L>("buffer_memory", &L::buffer_memory, 16 * 1024 * 1024, uint64_t{1} << 40),
       SizeField<L>("min_body_rate", &L::min_body_rate, 0, 1024 * 1024),
       DurationField<L>("header_timeout", &L::header_timeout, 100ms, 10min),
       DurationField<L>("handshake_timeout", &L::handshake_timeout, 100ms, 10min),

@@ -365,6 +365,10 @@ Status Controller::GetStatus() {
   status.dns_failures = endpoint_feed_.failures();
   status.ready = ready_ && !draining_;
   status.draining = draining_;
+  for (const WorkerStats* worker : stats_) {
+    status.buffer_bytes += worker->buffer_bytes.Get();
+    status.overload_level = std::max(status.overload_level, static_cast<int>(worker->overload_level.Get()));
+  }
   status.workers = static_cast<int>(workers_.size());
   for (size_t i = 0; i < model_->regions.size(); ++i) {
     status.regions.push_back({model_->regions[i].name, dials_[i], dial_versions_[i]});

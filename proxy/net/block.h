@@ -55,7 +55,10 @@ class BlockPool {
   BlockRef Take(uint32_t capacity);  // kSmall or kLarge
   // Where the next read goes: a large block with at least `room` bytes after its `used`.
   Block* ReadBlock(uint32_t room);
-  size_t live_bytes() const { return live_bytes_; }  // out of the pool now
+  size_t live_bytes() const { return live_bytes_; }  // out of the pool now, and charged
+  // Bytes in flight that lie elsewhere.
+  void Charge(size_t bytes) { live_bytes_ += bytes; }
+  void Discharge(size_t bytes) { live_bytes_ -= bytes; }
 
  private:
   friend class BlockRef;

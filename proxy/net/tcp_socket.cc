@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <cstddef>
 
+#include "net/block.h"
+
 namespace meridian {
 namespace {
 
@@ -44,6 +46,7 @@ TcpSocket::~TcpSocket() {
     const linger hard{1, 0};
     setsockopt(fd_, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
   }
+  BlockPool::Local().Discharge(kept_.size());
   // Closing takes the descriptor out of epoll; the watch is told by its own destructor right after.
   watch_.Pause();
   close(fd_);
@@ -107,7 +110,10 @@ bool TcpSocket::Send(std::span<const uint8_t> bytes) {
   handed_ += bytes.size();
   size_t sent = 0;
   if (!blocked() && !SendAll(bytes, &sent)) return false;
-  if (sent < bytes.size()) kept_.insert(kept_.end(), bytes.begin() + static_cast<ptrdiff_t>(sent), bytes.end());
+  if (sent < bytes.size()) {
+    kept_.insert(kept_.end(), bytes.begin() + static_cast<ptrdiff_t>(sent), bytes.end());
+    BlockPool::Local().Charge(bytes.size() - sent);
+  }
   return true;
 }
 
@@ -117,6 +123,7 @@ bool TcpSocket::Flush() {
   if (!SendAll({kept_.data() + kept_at_, kept_.size() - kept_at_}, &sent)) return false;
   kept_at_ += sent;
   if (!blocked()) {
+    BlockPool::Local().Discharge(kept_.size());
     std::vector<uint8_t>().swap(kept_);  // idle connections own no buffers
     kept_at_ = 0;
     if (shutdown_wanted_) shutdown(fd_, SHUT_WR);

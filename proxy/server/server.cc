@@ -79,6 +79,7 @@ ClientSettings SettingsOf(const Config& config, size_t workers) {
   settings.stall_timeout = config.limits.stall_timeout;
   settings.min_body_rate = config.limits.min_body_rate;
   settings.idle_timeout = config.limits.idle_timeout;
+  settings.buffer_memory = config.limits.buffer_memory / workers;
   settings.replay_memory = config.limits.replay_memory / workers;
   settings.access_log = config.access_log.enabled;
   return settings;

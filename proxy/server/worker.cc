@@ -82,6 +82,11 @@ void Worker::Accept(int fd, const Endpoint& peer, const WorkerListener& listener
     close(fd);
     return;
   }
+  if (context_->memory().RefusesConnection()) {
+    context_->stats().limit_memory_connections.Add();
+    close(fd);
+    return;
+  }
   if (listener.tls && handshakes_ && !handshakes_->Take(loop_.Now())) {
     context_->stats().limit_handshakes.Add();
     close(fd);
@@ -138,6 +143,7 @@ void Worker::OnConnectionClosed(ClientConnection& connection, const Error& error
 
 void Worker::OnSecond() {
   context_->SyncPoolCounters();
+  context_->PublishMemory();
   if (!draining_) context_->KeepWarm();
   second_timer_.Arm(1s);
 }

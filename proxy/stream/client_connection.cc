@@ -119,15 +119,17 @@ void ClientConnection::Remove(ConnectionExchange* exchange) {
 
 void ClientConnection::OnWireActivity(size_t) {
   last_activity_ = loop_.Now();
-  if (limits_.max_requests > 0 && requests_ >= limits_.max_requests && !draining_) SendAway();
+  const bool spent = limits_.max_requests > 0 && requests_ >= limits_.max_requests;
+  if (spent && SendAway()) host_.OnLimit(ConnectionLimit::kRequests);
 }
 
-// It had its requests. Whoever ignores the notice gets the last word a moment later.
-void ClientConnection::SendAway() {
-  host_.OnLimit(ConnectionLimit::kRequests);
+// Whoever ignores the notice gets the last word a moment later.
+bool ClientConnection::SendAway() {
+  if (draining_) return false;
   StartDrain();
   goaway_due_ = version() == HttpVersion::kHttp2;
   if (goaway_due_) timer_.Arm(kGoawayPause);
+  return true;
 }
 
 void ClientConnection::OnTimer() {

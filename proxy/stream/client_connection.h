@@ -64,6 +64,9 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
   void Remove(ConnectionExchange* exchange);
   // No new requests; closes when the last one is answered.
   void StartDrain();
+  // The same, in order, for a connection that takes too much. False: it was told already.
+  bool SendAway();
+  size_t active_streams() const { return codec_ ? codec_->active_streams() : 0; }
   void Close();
   void Cut();  // by RST: it reads nothing
   const Wire& wire() const { return wire_; }
@@ -81,7 +84,6 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
   void OnWireClosed(const Error& error) override;
   void UseCodec(bool http2);
   void OnTimer();
-  void SendAway();
 
   Loop& loop_;
   ConnectionHost& host_;

@@ -104,6 +104,7 @@ void Exchange::OnRequestHead(const RequestHead& head) {
   request_ = head;
   head_read_ = context_.loop().Now();
   Identify();
+  if (!HasMemory()) return;
   if (!Normalize()) {
     context_.stats().refused_paths.Add();
     Move(Event::kRefused);
@@ -142,6 +143,23 @@ void Exchange::Identify() {
     id = {text, 32};
   }
   stream_context_.request_id = id;
+}
+
+// Whether there is room for one more. False: it was answered; nothing has been done, so the client may ask again.
+bool Exchange::HasMemory() {
+  const Overload& memory = context_.memory();
+  if (memory.level() == OverloadLevel::kCalm) return true;
+  if (memory.RefusesKeepAlive() && connection_.SendAway()) context_.stats().limit_memory_keep_alive.Add();
+  if (!memory.RefusesRequest(connection_.active_streams())) return true;
+  context_.stats().limit_memory_requests.Add();
+  Move(Event::kRefused);
+  if (request_.version == HttpVersion::kHttp2) {
+    end_ = "overload";
+    stream_.Reset(true);
+  } else {
+    ReplyWithText(503, nullptr);
+  }
+  return false;
 }
 
 bool Exchange::Match() {
@@ -548,6 +566,7 @@ void Exchange::ReplyWithText(int status, const Error* error) {
     AddProxyStatus(arena_, *error, &reply_head_.headers);
   } else {
     AddProxyStatus(arena_, status, &reply_head_.headers);
+    if (status == 503) reply_head_.headers.Add("retry-after", "1");
   }
   Reply(status, text.content_type, text.body);
 }

@@ -59,6 +59,7 @@ class Exchange final : public ConnectionExchange,
 
   // ---- in the order of life
   void Identify();
+  bool HasMemory();
   bool Normalize();
   bool Match();
   bool AskFilters();

@@ -59,6 +59,7 @@ WorkerContext::WorkerContext(Loop& loop, std::shared_ptr<const Snapshot> first, 
       outcome_sink_(outcomes),
       log_(log),
       random_(seed),
+      overload_(settings.buffer_memory),
       batch_timer_(loop, Bind<&WorkerContext::SendOutcomes>(this)),
       urgent_(loop, Bind<&WorkerContext::SendOutcomes>(this)),
       log_timer_(loop, Bind<&WorkerContext::FlushLog>(this)) {
@@ -95,6 +96,21 @@ OriginPool& WorkerContext::Pool(uint16_t service, uint16_t region, uint16_t orig
 }
 
 uint64_t WorkerContext::Random() { return SplitMix64(random_); }
+
+const Overload& WorkerContext::memory() {
+  const OverloadLevel before = overload_.level();
+  const uint64_t used = BlockPool::Local().live_bytes();
+  if (overload_.Update(used) != before) {
+    stats_.buffer_bytes.Set(used);
+    stats_.overload_level.Set(static_cast<uint64_t>(overload_.level()));
+  }
+  return overload_;
+}
+
+void WorkerContext::PublishMemory() {
+  memory();
+  stats_.buffer_bytes.Set(BlockPool::Local().live_bytes());
+}
 
 bool WorkerContext::ReserveReplay(uint64_t bytes) {
   if (bytes > settings_.replay_memory - replay_bytes_) return false;

@@ -10,6 +10,7 @@
 #include "origin/pool.h"
 #include "policy/breaker.h"
 #include "policy/latency_window.h"
+#include "policy/overload.h"
 #include "policy/plan_builder.h"
 #include "policy/retry_budget.h"
 #include "policy/silence_watch.h"
@@ -103,11 +104,12 @@ struct ClientSettings {
   Duration handshake_timeout = 10s;
   Duration stall_timeout = 30s;
   Duration idle_timeout = 60s;
-  uint64_t min_body_rate = 1024;              // bytes per second
-  size_t max_connections = 25000;             // of this worker
-  size_t max_connections_per_client = 12500;  // of this worker, by one prefix
-  double handshakes_per_second = 0;           // that this worker begins; 0: any number
-  uint64_t replay_memory = 64 * 1024 * 1024;  // request bodies that this worker keeps for a replay
+  uint64_t min_body_rate = 1024;               // bytes per second
+  size_t max_connections = 25000;              // of this worker
+  size_t max_connections_per_client = 12500;   // of this worker, by one prefix
+  double handshakes_per_second = 0;            // that this worker begins; 0: any number
+  uint64_t buffer_memory = 256 * 1024 * 1024;  // of this worker
+  uint64_t replay_memory = 64 * 1024 * 1024;   // request bodies that this worker keeps for a replay
   bool access_log = false;
 };
 
@@ -134,6 +136,9 @@ class WorkerContext {
   RouteCells& route_cells(uint16_t route) { return stats_.routes[route]; }
   WorkerStats& stats() { return stats_; }
   uint64_t Random();
+  // How full the buffers are now.
+  const Overload& memory();
+  void PublishMemory();  // every second
 
   // Room for `bytes` of a request's body that is kept for a replay; false: there is none.
   bool ReserveReplay(uint64_t bytes);
@@ -191,6 +196,7 @@ class WorkerContext {
   OutcomeSink& outcome_sink_;
   AccessLogWriter* log_;
   uint64_t random_;
+  Overload overload_;
   uint64_t replay_bytes_ = 0;  // reserved now
   WorldRef world_;
   std::vector<size_t> region_base_;  // first RegionState of each service

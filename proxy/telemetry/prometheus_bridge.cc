@@ -3,6 +3,7 @@
 #include <prometheus/metric_family.h>
 #include <prometheus/text_serializer.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -129,6 +130,9 @@ constexpr LabelledCell kLimits[] = {
     {"requests", &WorkerStats::limit_requests},
     {"body_rate", &WorkerStats::limit_body_rate},
     {"client_stalls", &WorkerStats::limit_client_stalls},
+    {"memory_requests", &WorkerStats::limit_memory_requests},
+    {"memory_keep_alive", &WorkerStats::limit_memory_keep_alive},
+    {"memory_connections", &WorkerStats::limit_memory_connections},
     {"header_bytes", &WorkerStats::limit_header_bytes},
     {"resets", &WorkerStats::limit_resets},
     {"streams", &WorkerStats::limit_streams},
@@ -157,6 +161,15 @@ void AddWorkerTotals(Page& page, const Workers& workers, uint64_t access_log_wri
                 SumOpen(workers, &WorkerStats::client_connections_opened, &WorkerStats::client_connections_closed));
   page.AddGauge("meridian_origin_connections", "Connections with origins now.",
                 SumOpen(workers, &WorkerStats::origin_connections_opened, &WorkerStats::origin_connections_closed));
+
+  page.AddGauge("meridian_buffer_bytes", "Bytes of messages on their way, in memory.",
+                static_cast<double>(Sum(workers, [](const WorkerStats& w) -> const Cell& { return w.buffer_bytes; })));
+  uint64_t level = 0;
+  for (const WorkerStats* worker : workers) level = std::max(level, worker->overload_level.Get());
+  page.AddGauge("meridian_overload_level",
+                "Of the worker that is fullest: 0 calm, 1 no streams on busy connections, 2 no keep-alive, 3 no "
+                "requests, 4 no connections.",
+                static_cast<double>(level));
 
   AddLabelled(page.Add("meridian_limit_total", "Times a limit was enforced.", MetricType::Counter), "limit", kLimits,
               workers);

@@ -17,6 +17,7 @@ namespace meridian {
 class Cell {
  public:
   void Add(uint64_t n = 1) { v_.store(v_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed); }
+  void Set(uint64_t value) { v_.store(value, std::memory_order_relaxed); }
   void Sub(uint64_t n = 1) { Add(static_cast<uint64_t>(0) - n); }
   uint64_t Get() const { return v_.load(std::memory_order_relaxed); }
 
@@ -81,6 +82,11 @@ struct alignas(64) WorkerStats {
   Cell limit_requests;            // connections that had all their requests
   Cell limit_body_rate;           // request bodies that came too slowly
   Cell limit_client_stalls;       // clients that did not take their response
+  Cell limit_memory_requests;     // refused for want of memory
+  Cell limit_memory_keep_alive;   // connections asked to go
+  Cell limit_memory_connections;  // closed unheard
+  Cell buffer_bytes;              // in flight, by the last look
+  Cell overload_level;            // now
   Cell unmatched_requests;        // 404: no route
   Cell bytes_from_clients;
   Cell bytes_to_clients;

@@ -126,6 +126,8 @@ struct Status {
   uint64_t snapshot = 0;
   double uptime_s = 0;
   uint64_t dns_failures = 0;
+  uint64_t buffer_bytes = 0;  // of all workers
+  int overload_level = 0;     // of the fullest (policy/overload.h)
   bool ready = false;
   bool draining = false;
   int workers = 0;

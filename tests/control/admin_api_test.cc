@@ -28,6 +28,8 @@ Status SomeWorld() {
   status.edge = "fra-1";
   status.snapshot = 17;
   status.uptime_s = 12.5;
+  status.buffer_bytes = 4096;
+  status.overload_level = 2;
   status.ready = true;
   status.workers = 2;
   status.regions = {{"eu-west-1", 1, 4}, {"us-east-1", 0.5, 1}};
@@ -230,6 +232,8 @@ TEST_F(AdminApi, StatusTellsTheWholeWorldAndNullForWhatIsNotMeasured) {
   EXPECT_EQ(status["version"], "0.1.0");
   EXPECT_EQ(status["snapshot"], 17);
   EXPECT_EQ(status["uptime_s"], 12.5);
+  EXPECT_EQ(status["buffer_bytes"], 4096);
+  EXPECT_EQ(status["overload_level"], 2);
   EXPECT_EQ(status["ready"], true);
   EXPECT_EQ(status["draining"], false);
   EXPECT_EQ(status["workers"], 2);

@@ -76,5 +76,53 @@ TEST_F(SlowClientTest, AClientThatWaitsForItsOriginIsNotTheOneThatStalls) {
   EXPECT_EQ(context_->stats().limit_client_stalls.Get(), 0u);
 }
 
+// Memory that others hold.
+class FullMemoryTest : public ExchangeTest {
+ protected:
+  FullMemoryTest() { settings_.buffer_memory = 64 * 1024 * 1024; }
+  ~FullMemoryTest() override { Hold(0); }
+  void Hold(size_t percent) {
+    BlockPool::Local().Discharge(held_);
+    held_ = settings_.buffer_memory / 100 * percent;
+    BlockPool::Local().Charge(held_);
+  }
+
+ private:
+  size_t held_ = 0;
+};
+
+TEST_F(FullMemoryTest, FromNinetyPercentOnAConnectionEndsAfterWhatItHas) {
+  Start();
+  Hold(91);
+  Send(kGet);
+  Answer(0, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  EXPECT_TRUE(Has(received_, "connection: close")) << received_;
+  EXPECT_TRUE(ClientIsCut());
+  EXPECT_EQ(context_->stats().limit_memory_keep_alive.Get(), 1u);
+  EXPECT_EQ(context_->stats().overload_level.Get(), 2u);
+}
+
+TEST_F(FullMemoryTest, FromNinetyFivePercentOnNoRequestIsTakenUntilThereIsRoom) {
+  Start();
+  Hold(96);
+  Send(kGet);
+  ASSERT_TRUE(ClientGets("503 Service Unavailable"));
+  EXPECT_TRUE(Has(received_, "retry-after: 1")) << received_;
+  EXPECT_TRUE(ClientIsCut());
+  EXPECT_EQ(origins_[0]->connections(), 0u);
+  EXPECT_EQ(context_->stats().limit_memory_requests.Get(), 1u);
+  Hold(10);
+  close(client_);
+  client_eof_ = false;
+  received_.clear();
+  Settle(loop_);
+  Connect();
+  Send(kGet);
+  Answer(0, kOk);
+  ASSERT_TRUE(ClientGets("\r\n\r\nok"));
+  EXPECT_FALSE(Has(received_, "connection: close")) << received_;
+}
+
 }  // namespace
 }  // namespace meridian

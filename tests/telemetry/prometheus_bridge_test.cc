@@ -109,6 +109,11 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.limit_client_connections, "meridian_limit_total{limit=\"client_connections\"} 1"},
       {&w.limit_body_rate, "meridian_limit_total{limit=\"body_rate\"} 1"},
       {&w.limit_client_stalls, "meridian_limit_total{limit=\"client_stalls\"} 1"},
+      {&w.limit_memory_requests, "meridian_limit_total{limit=\"memory_requests\"} 1"},
+      {&w.limit_memory_keep_alive, "meridian_limit_total{limit=\"memory_keep_alive\"} 1"},
+      {&w.limit_memory_connections, "meridian_limit_total{limit=\"memory_connections\"} 1"},
+      {&w.buffer_bytes, "meridian_buffer_bytes 1"},
+      {&w.overload_level, "meridian_overload_level 1"},
       {&w.limit_handshakes, "meridian_limit_total{limit=\"handshakes\"} 1"},
       {&w.limit_handshake_time, "meridian_limit_total{limit=\"handshake_time\"} 1"},
       {&w.limit_requests, "meridian_limit_total{limit=\"requests\"} 1"},
@@ -131,7 +136,7 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.refused_paths, "meridian_refused_paths_total 1"},
   };
   constexpr size_t kVectors = sizeof(w.regions) + sizeof(w.routes);
-  constexpr size_t kCells = 29;
+  constexpr size_t kCells = 34;
   static_assert(sizeof(WorkerStats) == (kCells * sizeof(Cell) + kVectors + 63) / 64 * 64, "a new cell? export it");
   static_assert(offsetof(WorkerStats, regions) == kCells * sizeof(Cell), "a new cell? export it");
   ASSERT_EQ(cells.size(), kCells);
