@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "net/address.h"
 #include "policy/model.h"
 
 namespace meridian {
@@ -24,6 +25,8 @@ struct CertificateConfig {
 
 struct ListenerConfig {
   std::string address;                          // "0.0.0.0:8443", "[::1]:8443"; port 0: the kernel picks one
+  bool proxy_protocol = false;                  // connections begin with a PROXY header…
+  std::vector<Network> proxies;                 // …if they come from here; empty: all
   std::vector<CertificateConfig> certificates;  // empty: cleartext. First one is the default without SNI match
 };
 

@@ -63,6 +63,21 @@ std::optional<Endpoint> DecodeAddress(const Entry& entry, Decoder& d) {
   return endpoint;
 }
 
+void DecodeProxies(const Entry& entry, Decoder& d, ListenerConfig& out) {
+  if (!ExpectList(entry, d)) return;
+  if (entry.value.items.empty())
+    d.problems.Add(entry.value.at, "'proxy_protocol_from' is empty: leave it out to mean all");
+  for (const YamlNode& item : entry.value.items) {
+    const Entry network{entry.key, item};
+    if (!ExpectText(network, d)) continue;
+    if (const std::optional<Network> parsed = ParseNetwork(item.text)) {
+      out.proxies.push_back(*parsed);
+    } else {
+      d.problems.Add(item.at, "'" + item.text + "' is no network", "write 192.0.2.0/24 or 2001:db8::/32");
+    }
+  }
+}
+
 const Fields<ListenerConfig>& ListenerFields() {
   static const Fields<ListenerConfig> fields = [] {
     Field<ListenerConfig> address = Required(CustomField<ListenerConfig>(
@@ -71,7 +86,10 @@ const Fields<ListenerConfig>& ListenerFields() {
         }));
     Field<ListenerConfig> tls = CustomField<ListenerConfig>("tls", "map or list of maps", "", "", DecodeCertificates);
     tls.list = [](const std::string& path, std::vector<ConfigKey>& out) { ListKeys(CertificateFields(), path, out); };
-    return Fields<ListenerConfig>{std::move(address), std::move(tls)};
+    Field<ListenerConfig> proxy = BoolField<ListenerConfig>("proxy_protocol", &ListenerConfig::proxy_protocol);
+    Field<ListenerConfig> from =
+        CustomField<ListenerConfig>("proxy_protocol_from", "list of networks", "", "", DecodeProxies);
+    return Fields<ListenerConfig>{std::move(address), std::move(tls), std::move(proxy), std::move(from)};
   }();
   return fields;
 }
@@ -91,6 +109,10 @@ void ClaimAddress(const std::string& address, TextPosition at, Decoder& d, Confi
 void DecodeListener(const YamlNode& node, Decoder& d, ConfigDraft& out) {
   ListenerConfig& listener = out.config.listeners.emplace_back();
   DecodeSection(node, node.at, "a listener", ListenerFields(), d, listener);
+  const std::optional<size_t> from = node.IndexOf("proxy_protocol_from");
+  if (from && !listener.proxy_protocol) {
+    d.problems.Add(node.keys[*from].at, "'proxy_protocol_from' has no meaning without 'proxy_protocol: true'");
+  }
   const std::optional<size_t> address = node.IndexOf("address");
   if (address) ClaimAddress(listener.address, node.items[*address].at, d, out);
 }

@@ -44,6 +44,7 @@ std::optional<Endpoint> ParseIpLiteral(std::string_view text, uint16_t port) {
   Endpoint out;
   out.port = port;
   const std::string copy(text);
+  if (copy.find('\0') != std::string::npos) return std::nullopt;  // inet_pton would stop there
   if (inet_pton(AF_INET, copy.c_str(), out.ip.data()) == 1) return out;
   out.v6 = true;
   if (inet_pton(AF_INET6, copy.c_str(), out.ip.data()) == 1) return out;
@@ -65,6 +66,35 @@ std::optional<Endpoint> ParseHostPort(std::string_view text) {
   if (host.empty()) host = "0.0.0.0";
   if (host == "localhost") host = "127.0.0.1";
   return ParseIpLiteral(host, port);
+}
+
+std::optional<Network> ParseNetwork(std::string_view text) {
+  const size_t slash = text.find('/');
+  const std::optional<Endpoint> base = ParseIpLiteral(text.substr(0, slash), 0);
+  if (!base) return std::nullopt;
+  Network network{*base, base->v6 ? 128 : 32};
+  if (slash != std::string_view::npos) {
+    const std::string_view digits = text.substr(slash + 1);
+    int bits = 0;
+    const auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), bits);
+    if (ec != std::errc() || end != digits.data() + digits.size() || bits < 0 || bits > network.bits) {
+      return std::nullopt;
+    }
+    network.bits = bits;
+  }
+  Endpoint rest = *base;
+  for (int i = 0; i < network.bits; ++i) rest.ip[static_cast<size_t>(i / 8)] &= static_cast<uint8_t>(~(0x80 >> i % 8));
+  if (rest.ip != Endpoint{}.ip) return std::nullopt;
+  return network;
+}
+
+bool Contains(const Network& network, const Endpoint& address) {
+  if (network.base.v6 != address.v6) return false;
+  for (int i = 0; i < network.bits; ++i) {
+    const auto byte = static_cast<size_t>(i / 8);
+    if ((network.base.ip[byte] ^ address.ip[byte]) & (0x80 >> i % 8)) return false;
+  }
+  return true;
 }
 
 std::string IpText(const Endpoint& endpoint) {

@@ -24,6 +24,13 @@ Endpoint FromSockAddr(const sockaddr* address);
 std::optional<Endpoint> ParseIpLiteral(std::string_view text, uint16_t port);
 // "127.0.0.1:80", "[::1]:80", "localhost:80" (→ 127.0.0.1), ":80" (→ any, v4).
 std::optional<Endpoint> ParseHostPort(std::string_view text);
+// A block of addresses: "192.0.2.0/24", "2001:db8::/32", or one address. Bits beyond the length must be 0.
+struct Network {
+  Endpoint base;
+  int bits = 0;
+};
+std::optional<Network> ParseNetwork(std::string_view text);
+bool Contains(const Network& network, const Endpoint& address);
 std::string IpText(const Endpoint& endpoint);        // without the port
 std::string EndpointText(const Endpoint& endpoint);  // "127.0.0.1:80", "[::1]:80"
 

@@ -163,7 +163,7 @@ bool Server::OpenListeners(std::vector<std::vector<WorkerListener>>* sockets, st
       const int fd = OpenListenSocket(*address, true, &bound, error);
       if (fd < 0) return false;
       address->port = bound.port;  // the kernel's choice for the first is everybody's
-      worker.push_back({fd, bound.port, tls});
+      worker.push_back({fd, bound.port, tls, listener.proxy_protocol, listener.proxies});
     }
     bound_.push_back(bound);
   }

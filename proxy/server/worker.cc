@@ -16,6 +16,11 @@ constexpr Duration kGoawayPause = 250ms;
 
 }  // namespace
 
+bool WorkerListener::ExpectsProxyHeader(const Endpoint& peer) const {
+  const auto holds = [&](const Network& network) { return Contains(network, peer); };
+  return proxy_protocol && (proxies.empty() || std::any_of(proxies.begin(), proxies.end(), holds));
+}
+
 class Worker::Door final : private ListenerSink {
  public:
   Door(Worker& worker, const WorkerListener& socket)
@@ -87,19 +92,23 @@ void Worker::Accept(int fd, const Endpoint& peer, const WorkerListener& listener
     close(fd);
     return;
   }
-  if (listener.tls && handshakes_ && !handshakes_->Take(loop_.Now())) {
-    context_->stats().limit_handshakes.Add();
-    close(fd);
-    return;
-  }
-  if (!clients_.Add(peer)) {
-    context_->stats().limit_client_connections.Add();
-    close(fd);
-    return;
-  }
   ConnectionHost& host = *this;
   auto connection = std::make_unique<ClientConnection>(loop_, host, settings_.messages, timeouts_, peer, listener.port);
-  if (!connection->Start(fd, listener.tls)) return clients_.Remove(peer);
+  // Who comes by way of a balancer is known only when its header was read.
+  const bool proxied = listener.ExpectsProxyHeader(peer);
+  if (!proxied && !MayEnter(*connection)) {
+    close(fd);
+    return;
+  }
+  const bool too_many = listener.tls && handshakes_ && !handshakes_->Take(loop_.Now());
+  if (too_many) {
+    context_->stats().limit_handshakes.Add();
+    close(fd);
+  }
+  if (too_many || !connection->Start(fd, listener.tls, proxied ? settings_.header_timeout : Duration::zero())) {
+    if (connection->counted) clients_.Remove(connection->peer());
+    return;
+  }
   ClientConnection* raw = connection.release();
   raw->next = connections_;
   if (connections_) connections_->prev = raw;
@@ -112,6 +121,12 @@ std::unique_ptr<ConnectionExchange> Worker::NewExchange(ClientConnection& connec
   return std::make_unique<Exchange>(*context_, connection, stream);
 }
 
+bool Worker::MayEnter(ClientConnection& connection) {
+  connection.counted = clients_.Add(connection.peer());
+  if (!connection.counted) context_->stats().limit_client_connections.Add();
+  return connection.counted;
+}
+
 void Worker::OnLimit(ConnectionLimit limit) {
   WorkerStats& stats = context_->stats();
   switch (limit) {
@@ -121,6 +136,8 @@ void Worker::OnLimit(ConnectionLimit limit) {
       return stats.limit_requests.Add();
     case ConnectionLimit::kHandshakeTime:
       return stats.limit_handshake_time.Add();
+    case ConnectionLimit::kProxyHeader:
+      return stats.limit_proxy_headers.Add();
   }
 }
 
@@ -128,7 +145,7 @@ void Worker::OnConnectionClosed(ClientConnection& connection, const Error& error
   (connection.prev ? connection.prev->next : connections_) = connection.next;
   if (connection.next) connection.next->prev = connection.prev;
   --connection_count_;
-  clients_.Remove(connection.peer());
+  if (connection.counted) clients_.Remove(connection.peer());
   WorkerStats& stats = context_->stats();
   stats.client_connections_closed.Add();
   stats.bytes_from_clients.Add(connection.wire().bytes_read());

@@ -22,6 +22,9 @@ struct WorkerListener {
   int fd = -1;
   uint16_t port = 0;
   TlsServerContext* tls = nullptr;
+  bool proxy_protocol = false;
+  std::vector<Network> proxies = {};  // whose connections begin with a PROXY header; empty: all
+  bool ExpectsProxyHeader(const Endpoint& peer) const;
 };
 
 class Worker final : public WorkerHandle, private ConnectionHost {
@@ -54,6 +57,7 @@ class Worker final : public WorkerHandle, private ConnectionHost {
   void Accept(int fd, const Endpoint& peer, const WorkerListener& listener);
   std::unique_ptr<ConnectionExchange> NewExchange(ClientConnection& connection, ServerStream& stream) override;
   void OnLimit(ConnectionLimit limit) override;
+  bool MayEnter(ClientConnection& connection) override;
   void OnConnectionClosed(ClientConnection& connection, const Error& error) override;
 
   Loop loop_;

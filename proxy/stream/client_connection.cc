@@ -1,5 +1,11 @@
 #include "stream/client_connection.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
 #include "http/h1_server.h"
 #include "http/h2_server.h"
 
@@ -10,6 +16,7 @@ namespace {
 constexpr Duration kGoawayPause = 250ms;
 
 constexpr Error kTimedOut{ErrorCode::kIdleTimeout, Fault::kClient, Retry::kNever, "client silent for too long"};
+constexpr Error kBadProxyHeader{ErrorCode::kProtocol, Fault::kClient, Retry::kNever, "no PROXY header"};
 constexpr Error kStalled{ErrorCode::kCancelled, Fault::kClient, Retry::kNever, "client takes nothing"};
 constexpr Error kClosedByUs{ErrorCode::kCancelled, Fault::kSelf, Retry::kNever, "closed by us"};
 constexpr Error kHandshakeTimeout{ErrorCode::kTlsFailed, Fault::kClient, Retry::kNever, "handshake timed out"};
@@ -46,6 +53,49 @@ class ClientConnection::Sniffer final : public Codec {
   Error error_;
 };
 
+// Reads the PROXY header, and not a byte more: what follows it is the transport's.
+class ClientConnection::ProxyPreamble {
+ public:
+  ProxyPreamble(ClientConnection& connection, int fd, TlsServerContext* tls)
+      : connection_(connection),
+        fd_(fd),
+        tls_(tls),
+        watch_(connection.loop_, fd, Watch::Mode::kEdge, Bind<&ProxyPreamble::OnReadable>(this),
+               Bind<&ProxyPreamble::OnReadable>(this)) {}
+  ~ProxyPreamble() {
+    if (fd_ >= 0) close(fd_);
+  }
+  TlsServerContext* tls() const { return tls_; }
+  int TakeFd() { return std::exchange(fd_, -1); }
+
+ private:
+  void OnReadable() {
+    uint8_t bytes[ProxyHeader::kMaxV2];
+    ssize_t n = 0;
+    do {
+      n = recv(fd_, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) return;
+    if (n <= 0) return connection_.OnBadProxyHeader();
+    const ProxyHeader header = ParseProxyHeader({bytes, static_cast<size_t>(n)});
+    const bool no_more = watch_.peer_closed() || static_cast<size_t>(n) == sizeof bytes;
+    if (header.state == ProxyHeader::State::kIncomplete && !no_more) return;
+    if (header.state != ProxyHeader::State::kDone) return connection_.OnBadProxyHeader();
+    for (size_t left = header.size; left > 0;) {
+      n = recv(fd_, bytes, left, MSG_DONTWAIT);
+      if (n < 0 && errno == EINTR) continue;
+      if (n <= 0) return connection_.OnBadProxyHeader();
+      left -= static_cast<size_t>(n);
+    }
+    connection_.OnProxyHeader(header);  // `this` is gone
+  }
+
+  ClientConnection& connection_;
+  int fd_;
+  TlsServerContext* tls_;
+  Watch watch_;
+};
+
 ClientConnection::ClientConnection(Loop& loop, ConnectionHost& host, const MessageLimits& limits,
                                    const ConnectionTimeouts& timeouts, const Endpoint& peer, uint16_t local_port)
     : loop_(loop),
@@ -64,7 +114,37 @@ ClientConnection::ClientConnection(Loop& loop, ConnectionHost& host, const Messa
 
 ClientConnection::~ClientConnection() = default;
 
-bool ClientConnection::Start(int fd, TlsServerContext* tls) {
+bool ClientConnection::Start(int fd, TlsServerContext* tls, Duration proxy_header) {
+  if (proxy_header == Duration::zero()) return StartTransport(fd, tls);
+  preamble_ = std::make_unique<ProxyPreamble>(*this, fd, tls);
+  timer_.Arm(proxy_header);
+  return true;
+}
+
+void ClientConnection::OnProxyHeader(const ProxyHeader& header) {
+  TlsServerContext* tls = preamble_->tls();
+  const int fd = preamble_->TakeFd();
+  // At once: its watch must be gone before the transport has its own.
+  preamble_.reset();
+  if (header.client) {
+    peer_ = *header.client;
+    address_text_ = IpText(peer_);
+    info_.address = address_text_;
+    info_.port = peer_.port;
+  }
+  if (!host_.MayEnter(*this)) {
+    close(fd);
+    return wire_.Close(kClosedByUs, false);
+  }
+  if (!StartTransport(fd, tls)) wire_.Close(kClosedByUs, false);
+}
+
+void ClientConnection::OnBadProxyHeader() {
+  host_.OnLimit(ConnectionLimit::kProxyHeader);
+  wire_.Close(kBadProxyHeader, true);
+}
+
+bool ClientConnection::StartTransport(int fd, TlsServerContext* tls) {
   auto transport = tls ? AcceptTls(loop_, fd, *tls, wire_) : AcceptTcp(loop_, fd, wire_);
   if (!transport) return false;
   wire_.SetTransport(std::move(transport));
@@ -133,6 +213,7 @@ bool ClientConnection::SendAway() {
 }
 
 void ClientConnection::OnTimer() {
+  if (preamble_) return OnBadProxyHeader();
   if (!codec_ && !sniffer_) {
     host_.OnLimit(ConnectionLimit::kHandshakeTime);
     return wire_.Close(kHandshakeTimeout, true);

@@ -12,6 +12,7 @@
 #include "http/wire.h"
 #include "meridian/filter.h"
 #include "net/address.h"
+#include "net/proxy_protocol.h"
 
 namespace meridian {
 
@@ -34,6 +35,7 @@ struct ConnectionTimeouts {
 enum class ConnectionLimit : uint8_t {
   kStreams,        // a request was refused unseen, for its connection has too many
   kRequests,       // it had all its requests and is asked to go
+  kProxyHeader,    // its PROXY header is none, or took too long; it is cut
   kHandshakeTime,  // TLS took too long; it is cut
 };
 
@@ -42,6 +44,8 @@ class ConnectionHost {
   // Never null.
   virtual std::unique_ptr<ConnectionExchange> NewExchange(ClientConnection& connection, ServerStream& stream) = 0;
   virtual void OnLimit(ConnectionLimit) {}
+  // The PROXY header said who the client is; false: it is cut. The host has counted what it counts.
+  virtual bool MayEnter(ClientConnection&) { return true; }
   // Hand the connection to Loop::Retire.
   virtual void OnConnectionClosed(ClientConnection& connection, const Error& error) = 0;
 
@@ -55,7 +59,8 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
   ClientConnection(Loop& loop, ConnectionHost& host, const MessageLimits& limits, const ConnectionTimeouts& timeouts,
                    const Endpoint& peer, uint16_t local_port);
   ~ClientConnection() override;
-  bool Start(int fd, TlsServerContext* tls);
+  // `proxy_header` > 0: a PROXY header comes first, in no more time than this.
+  bool Start(int fd, TlsServerContext* tls, Duration proxy_header = Duration::zero());
 
   const ClientInfo& info() const { return info_; }
   const Endpoint& peer() const { return peer_; }
@@ -74,9 +79,14 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
   // Links for the owner's list.
   ClientConnection* prev = nullptr;
   ClientConnection* next = nullptr;
+  bool counted = false;  // by the owner, among those of its network
 
  private:
   class Sniffer;
+  class ProxyPreamble;
+  bool StartTransport(int fd, TlsServerContext* tls);
+  void OnProxyHeader(const ProxyHeader& header);
+  void OnBadProxyHeader();
   RequestHandler* OnRequestBegin(ServerStream& stream) override;
   void OnStreamRefused() override;
   void OnWireReady() override;
@@ -89,10 +99,11 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
   ConnectionHost& host_;
   const MessageLimits& limits_;
   const ConnectionTimeouts& timeouts_;
-  const Endpoint peer_;
-  const std::string address_text_;
+  Endpoint peer_;
+  std::string address_text_;
   std::string server_name_;
   ClientInfo info_;
+  std::unique_ptr<ProxyPreamble> preamble_;
   std::unique_ptr<Codec> sniffer_;
   std::unique_ptr<ServerCodec> codec_;
   Wire wire_;

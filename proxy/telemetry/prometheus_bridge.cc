@@ -133,6 +133,7 @@ constexpr LabelledCell kLimits[] = {
     {"memory_requests", &WorkerStats::limit_memory_requests},
     {"memory_keep_alive", &WorkerStats::limit_memory_keep_alive},
     {"memory_connections", &WorkerStats::limit_memory_connections},
+    {"proxy_headers", &WorkerStats::limit_proxy_headers},
     {"header_bytes", &WorkerStats::limit_header_bytes},
     {"resets", &WorkerStats::limit_resets},
     {"streams", &WorkerStats::limit_streams},

@@ -87,6 +87,7 @@ struct alignas(64) WorkerStats {
   Cell limit_memory_connections;  // closed unheard
   Cell buffer_bytes;              // in flight, by the last look
   Cell overload_level;            // now
+  Cell limit_proxy_headers;       // connections whose PROXY header was none
   Cell unmatched_requests;        // 404: no route
   Cell bytes_from_clients;
   Cell bytes_to_clients;

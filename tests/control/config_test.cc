@@ -96,6 +96,10 @@ TEST_F(CompleteConfig, SaysWhereToListenAndWithWhichCertificates) {
   ASSERT_EQ(listeners.size(), 3u);
   EXPECT_EQ(listeners[0].address, "127.0.0.1:0");
   EXPECT_THAT(listeners[0].certificates, IsEmpty());
+  EXPECT_TRUE(listeners[0].proxy_protocol);
+  ASSERT_EQ(listeners[0].proxies.size(), 3u);
+  EXPECT_EQ(listeners[0].proxies[1].bits, 32);
+  EXPECT_FALSE(listeners[1].proxy_protocol);
   EXPECT_EQ(listeners[1].address, "[::1]:8443");
   ASSERT_EQ(listeners[1].certificates.size(), 1u);
   EXPECT_EQ(listeners[1].certificates[0].certificate, kFixtures + "/edge.pem");

@@ -114,5 +114,74 @@ TEST(Limits, AHandshakeThatIsNotFinishedInTimeIsCut) {
   EXPECT_EQ(Limited(edge, "handshake_time"), 1);
 }
 
+class ProxyProtocol : public ::testing::Test {
+ protected:
+  EdgeConfig Config(const std::string& limits = "header_timeout: 300ms") {
+    EdgeConfig config = EdgeWith(origin_, limits);
+    config.listener_extra = "    proxy_protocol: true\n" + from_;
+    return config;
+  }
+  // What the connection gets for these bytes until it is closed, sent in one piece or byte by byte.
+  static std::string Answer(const Edge& edge, const std::string& bytes, bool bytewise = false) {
+    const auto connection = Connection::Open(edge.port());
+    std::string answer;
+    if (!connection) return answer;
+    for (size_t i = 0; i < bytes.size(); i += bytewise ? 1 : bytes.size()) {
+      if (!connection->Send(bytewise ? bytes.substr(i, 1) : bytes, Deadline(2s))) break;
+    }
+    connection->ReadToEnd(&answer, Deadline(2s));
+    return answer;
+  }
+  static std::string LastGet() { return "GET / HTTP/1.1\r\nhost: shop.example\r\nconnection: close\r\n\r\n"; }
+
+  ScriptedOrigin origin_{kNear, ScriptedOrigin::Friendly()};
+  std::string from_;
+};
+
+TEST_F(ProxyProtocol, ItsHeaderTellsWhoTheClientIs) {
+  Edge edge(Config());
+  const std::string v2 =
+      std::string("\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc6\x33\x64\x07\x7f\0\0\x01\x12\x67\0\x50", 28);
+  for (const bool bytewise : {false, true}) {
+    EXPECT_TRUE(
+        Answer(edge, "PROXY TCP4 203.0.113.9 127.0.0.1 4711 80\r\n" + LastGet(), bytewise).starts_with("HTTP/1.1 200"));
+    EXPECT_TRUE(Answer(edge, v2 + LastGet(), bytewise).starts_with("HTTP/1.1 200"));
+  }
+  EXPECT_TRUE(Answer(edge, "PROXY UNKNOWN\r\n" + LastGet()).starts_with("HTTP/1.1 200"));
+  std::vector<std::string> clients;
+  for (const auto& line : edge.WaitForAccessLog(5)) clients.push_back(line["client"]);
+  EXPECT_EQ(clients,
+            (std::vector<std::string>{"203.0.113.9", "198.51.100.7", "203.0.113.9", "198.51.100.7", "127.0.0.1"}));
+}
+
+TEST_F(ProxyProtocol, WhatIsNoHeaderIsClosedAndCounted) {
+  Edge edge(Config());
+  EXPECT_EQ(Answer(edge, LastGet()), "");
+  EXPECT_EQ(Answer(edge, "PROXY TCP4 203.0.113.9\r\n" + LastGet()), "");
+  EXPECT_EQ(Answer(edge, "PROXY TCP4 203."), "") << "and what never becomes one";
+  EXPECT_EQ(Answer(edge, ""), "");
+  EXPECT_EQ(Limited(edge, "proxy_headers"), 4);
+  EXPECT_EQ(origin_.requests(), 0u);
+}
+
+TEST_F(ProxyProtocol, ClientsOfABalancerAreCountedByTheirOwnAddress) {
+  Edge edge(Config("max_connections_per_client: 1, header_timeout: 300ms"));
+  std::vector<std::unique_ptr<Connection>> open;
+  for (int i = 1; i <= 3; ++i) {
+    open.push_back(Connection::Open(edge.port()));
+    ASSERT_TRUE(open.back()->Send("PROXY TCP4 203.0." + std::to_string(i) + ".9 127.0.0.1 4711 80\r\n", Deadline(2s)));
+    EXPECT_TRUE(IsServed(*open.back()));
+  }
+  EXPECT_EQ(Answer(edge, "PROXY TCP4 203.0.1.200 127.0.0.1 4711 80\r\n" + LastGet()), "");
+  EXPECT_EQ(Limited(edge, "client_connections"), 1);
+}
+
+TEST_F(ProxyProtocol, WhoIsNotABalancerIsAClientItself) {
+  from_ = "    proxy_protocol_from: [192.0.2.0/24]\n";
+  Edge edge(Config());
+  EXPECT_TRUE(Answer(edge, LastGet()).starts_with("HTTP/1.1 200"));
+  EXPECT_TRUE(Answer(edge, "PROXY TCP4 203.0.113.9 127.0.0.1 4711 80\r\n" + LastGet()).starts_with("HTTP/1.1 400"));
+}
+
 }  // namespace
 }  // namespace meridian::testing

@@ -45,5 +45,25 @@ TEST(AddressTest, AnAddressOfOneFamilyEqualsItselfWhateverWasParsedBefore) {
   EXPECT_EQ(FromSockAddr(ToSockAddr(*a).get()), *a);
 }
 
+TEST(NetworkTest, HoldsItsAddressesAndNoOthers) {
+  const auto address = [](const char* text) { return *ParseIpLiteral(text, 0); };
+  const auto v4 = ParseNetwork("192.0.2.128/25");
+  ASSERT_TRUE(v4);
+  EXPECT_TRUE(Contains(*v4, address("192.0.2.200")));
+  EXPECT_FALSE(Contains(*v4, address("192.0.2.100")));
+  EXPECT_FALSE(Contains(*v4, address("2001:db8::1")));
+  EXPECT_TRUE(Contains(*ParseNetwork("2001:db8::/33"), address("2001:db8:7fff::1")));
+  EXPECT_FALSE(Contains(*ParseNetwork("2001:db8::/33"), address("2001:db8:8000::1")));
+  EXPECT_TRUE(Contains(*ParseNetwork("0.0.0.0/0"), address("203.0.113.1")));
+  EXPECT_FALSE(Contains(*ParseNetwork("192.0.2.1"), address("192.0.2.2")));
+}
+
+TEST(NetworkTest, WhatIsNoNetworkIsNone) {
+  for (const char* text : {"", "192.0.2.0/", "192.0.2.0/33", "192.0.2.0/-1", "192.0.2.1/24", "2001:db8::/129", "a/8"}) {
+    EXPECT_FALSE(ParseNetwork(text)) << text;
+  }
+  EXPECT_FALSE(ParseIpLiteral(std::string_view("192.0.2.1\0", 10), 0)) << "a NUL ends nothing";
+}
+
 }  // namespace
 }  // namespace meridian

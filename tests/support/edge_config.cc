@@ -45,7 +45,7 @@ std::string Route(const RouteConfig& route) {
 std::string EdgeConfig::Yaml(const std::string& access_log) const {
   std::string text = "workers: " + std::to_string(workers) + "\n" + kWorld + extra;
   text += "access_log: { enabled: true, path: " + access_log + ", format: json }\nlisteners:\n";
-  for (const auto& certificates : listeners) text += Listener(certificates);
+  for (const auto& certificates : listeners) text += Listener(certificates) + listener_extra;
   text += "services:\n";
   for (const ServiceConfig& service : services) text += Service(service);
   text += "routes:\n";

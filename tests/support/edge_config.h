@@ -37,6 +37,7 @@ struct EdgeConfig {
   int workers = 2;
   // One listener per entry on a port of the kernel's choice; an empty list of certificates: cleartext.
   std::vector<std::vector<CertificateFiles>> listeners{{}};
+  std::string listener_extra{};  // "    key: value\n" for each listener
   std::vector<ServiceConfig> services{};
   std::vector<RouteConfig> routes{{}};
   std::string extra{};  // further top-level lines, as they are

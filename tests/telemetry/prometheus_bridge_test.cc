@@ -114,6 +114,7 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.limit_memory_connections, "meridian_limit_total{limit=\"memory_connections\"} 1"},
       {&w.buffer_bytes, "meridian_buffer_bytes 1"},
       {&w.overload_level, "meridian_overload_level 1"},
+      {&w.limit_proxy_headers, "meridian_limit_total{limit=\"proxy_headers\"} 1"},
       {&w.limit_handshakes, "meridian_limit_total{limit=\"handshakes\"} 1"},
       {&w.limit_handshake_time, "meridian_limit_total{limit=\"handshake_time\"} 1"},
       {&w.limit_requests, "meridian_limit_total{limit=\"requests\"} 1"},
@@ -136,7 +137,7 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.refused_paths, "meridian_refused_paths_total 1"},
   };
   constexpr size_t kVectors = sizeof(w.regions) + sizeof(w.routes);
-  constexpr size_t kCells = 34;
+  constexpr size_t kCells = 35;
   static_assert(sizeof(WorkerStats) == (kCells * sizeof(Cell) + kVectors + 63) / 64 * 64, "a new cell? export it");
   static_assert(offsetof(WorkerStats, regions) == kCells * sizeof(Cell), "a new cell? export it");
   ASSERT_EQ(cells.size(), kCells);

@@ -1,0 +1,101 @@
+#include "net/proxy_protocol.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <string_view>
+
+#include "net/address.h"
+
+namespace meridian {
+namespace {
+
+using State = ProxyHeader::State;
+
+constexpr std::string_view kV1 = "PROXY ";
+constexpr std::string_view kV2("\r\n\r\n\0\r\nQUIT\n", 12);
+constexpr size_t kV2Fixed = 16;  // signature, version and command, family, length
+
+ProxyHeader Malformed() { return {State::kMalformed, 0, std::nullopt}; }
+
+// The next word, which one space or the end of the line follows; `line` moves behind it.
+std::string_view TakeWord(std::string_view* line) {
+  const size_t end = std::min(line->find(' '), line->size());
+  const std::string_view word = line->substr(0, end);
+  line->remove_prefix(std::min(end + 1, line->size()));
+  return word;
+}
+
+std::optional<uint16_t> PortOf(std::string_view text) {
+  uint16_t port = 0;
+  if (text.empty() || (text.size() > 1 && text.front() == '0')) return std::nullopt;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (problem != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return port;
+}
+
+ProxyHeader ParseV1(std::string_view text) {
+  const size_t end = text.substr(0, ProxyHeader::kMaxV1).find("\r\n");
+  if (end == std::string_view::npos) {
+    if (text.size() >= ProxyHeader::kMaxV1) return Malformed();
+    return {};
+  }
+  ProxyHeader header{State::kDone, end + 2, std::nullopt};
+  std::string_view line = text.substr(kV1.size(), end - kV1.size());
+  const size_t spaces = static_cast<size_t>(std::count(line.begin(), line.end(), ' '));
+  const std::string_view family = TakeWord(&line);
+  if (family == "UNKNOWN") return header;  // the rest of the line has no meaning
+  if ((family != "TCP4" && family != "TCP6") || spaces != 4) return Malformed();
+  const std::string_view source = TakeWord(&line);
+  const std::string_view destination = TakeWord(&line);
+  const std::optional<uint16_t> source_port = PortOf(TakeWord(&line));
+  const std::optional<uint16_t> destination_port = PortOf(TakeWord(&line));
+  if (!source_port || !destination_port) return Malformed();
+  const std::optional<Endpoint> client = ParseIpLiteral(source, *source_port);
+  const std::optional<Endpoint> server = ParseIpLiteral(destination, *destination_port);
+  const bool v6 = family == "TCP6";
+  if (!client || !server || client->v6 != v6 || server->v6 != v6) return Malformed();
+  header.client = client;
+  return header;
+}
+
+ProxyHeader ParseV2(std::span<const uint8_t> bytes) {
+  if (bytes.size() > 12 && bytes[12] >> 4 != 2) return Malformed();
+  if (bytes.size() < kV2Fixed) return {};
+  const unsigned command = bytes[12] & 0xf;
+  const size_t length = static_cast<size_t>(bytes[14]) << 8 | bytes[15];
+  const size_t size = kV2Fixed + length;
+  if (command > 1 || size > ProxyHeader::kMaxV2) return Malformed();
+  const uint8_t family = bytes[13];
+  const bool v4 = family == 0x11;
+  const bool v6 = family == 0x21;
+  const bool local = command == 0;
+  // Two addresses and two ports; the TLVs behind them are passed over.
+  if (!local && length < (v4 ? 12u : v6 ? 36u : 0u)) return Malformed();
+  if (bytes.size() < size) return {};
+  ProxyHeader header{State::kDone, size, std::nullopt};
+  if (local || (!v4 && !v6)) return header;
+  Endpoint client;
+  client.v6 = v6;
+  const size_t address = v6 ? 16 : 4;
+  std::copy_n(bytes.begin() + kV2Fixed, address, client.ip.begin());
+  const size_t port = kV2Fixed + 2 * address;
+  client.port = static_cast<uint16_t>(bytes[port] << 8 | bytes[port + 1]);
+  header.client = client;
+  return header;
+}
+
+}  // namespace
+
+ProxyHeader ParseProxyHeader(std::span<const uint8_t> bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const auto begins = [&](std::string_view signature) {
+    const size_t n = std::min(signature.size(), text.size());
+    return text.substr(0, n) == signature.substr(0, n);
+  };
+  if (begins(kV2)) return text.size() < kV2.size() ? ProxyHeader{} : ParseV2(bytes);
+  if (begins(kV1)) return text.size() < kV1.size() ? ProxyHeader{} : ParseV1(text);
+  return Malformed();
+}
+
+}  // namespace meridian
