@@ -2,9 +2,11 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <limits>
 
 #include "stream/exchange.h"
 
@@ -13,6 +15,15 @@ namespace {
 
 // Between the notice that no new requests are wanted and the last word: a round trip or two of a far client.
 constexpr Duration kGoawayPause = 250ms;
+
+// An eighth of the descriptors is kept back for origins, the admin endpoint and logs.
+int MostDescriptorOfClients() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::numeric_limits<int>::max();
+  const rlim_t kept = std::clamp<rlim_t>(limit.rlim_cur / 8, 16, 1024);
+  return static_cast<int>(
+      std::min<rlim_t>(limit.rlim_cur - std::min(kept, limit.rlim_cur), std::numeric_limits<int>::max()));
+}
 
 }  // namespace
 
@@ -75,6 +86,7 @@ void Worker::Run() {
 }
 
 void Worker::Open() {
+  most_fd_ = MostDescriptorOfClients();
   const double rate = settings_.handshakes_per_second;
   if (rate > 0) handshakes_.emplace(std::max(rate, 1.0), rate, loop_.Now());
   for (const WorkerListener& socket : sockets_) doors_.push_back(std::make_unique<Door>(*this, socket));
@@ -82,7 +94,8 @@ void Worker::Open() {
 }
 
 void Worker::Accept(int fd, const Endpoint& peer, const WorkerListener& listener) {
-  if (connection_count_ >= settings_.max_connections) {
+  // The kernel gives out the lowest number that is free, so a high one means that as many are in use.
+  if (connection_count_ >= settings_.max_connections || fd >= most_fd_) {
     context_->stats().connections_refused.Add();
     close(fd);
     return;

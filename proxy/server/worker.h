@@ -69,6 +69,7 @@ class Worker final : public WorkerHandle, private ConnectionHost {
   std::vector<std::unique_ptr<Door>> doors_;
   ClientConnection* connections_ = nullptr;
   size_t connection_count_ = 0;
+  int most_fd_ = 0;  // of clients
   ClientPrefixes clients_;
   std::optional<TokenBucket> handshakes_;  // nullopt: any number
   bool draining_ = false;

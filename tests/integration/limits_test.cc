@@ -1,5 +1,8 @@
 // What clients may take of the edge: connections, handshakes, requests, time, memory. Whoever takes more is cut and
 // counted, and the next client does not notice.
+#include <filesystem>
+#include <fstream>
+
 #include "integration/edge.h"
 #include "support/connection.h"
 
@@ -112,6 +115,28 @@ TEST(Limits, AHandshakeThatIsNotFinishedInTimeIsCut) {
   std::string nothing;
   EXPECT_NE(silent->ReadToEnd(&nothing, Deadline(2s)), ReadEnd::kTimeout);
   EXPECT_EQ(Limited(edge, "handshake_time"), 1);
+}
+
+TEST(Limits, ClientsLeaveDescriptorsForOriginsAndForTheAdminEndpoint) {
+  ScriptedOrigin origin(kNear, ScriptedOrigin::Friendly());
+  TempDir dir;
+  const std::string binary = dir.File("few_descriptors");
+  std::ofstream(binary) << "#!/bin/sh\nulimit -n 64\nexec '" << MeridianBinary() << "' \"$@\"\n";
+  std::filesystem::permissions(binary, std::filesystem::perms::owner_all);
+  MeridianProcess edge(binary, EdgeWith(origin, "max_connections: 1000, max_connections_per_client: 1000"));
+  std::vector<std::unique_ptr<Connection>> open;
+  for (int i = 0; i < 100; ++i) open.push_back(Connection::Open(edge.port()));
+  ASSERT_TRUE(open[0]);
+  EXPECT_TRUE(IsServed(*open[0]));
+  EXPECT_GT(edge.MetricSum("meridian_limit_total", {"limit=\"connections\""}), 0);
+  EXPECT_EQ(edge.MetricSum("meridian_accept_paused_total"), 0);
+  open.clear();
+  EXPECT_TRUE(Eventually(
+      [&] {
+        const auto again = Connection::Open(edge.port());
+        return again && IsServed(*again);
+      },
+      2s, 10ms));
 }
 
 class ProxyProtocol : public ::testing::Test {
