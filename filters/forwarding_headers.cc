@@ -19,17 +19,18 @@ std::string_view ViaEntry(HttpVersion received) {
   return "1.1 meridian";
 }
 
-void AppendVia(HeaderBlock& headers, HttpVersion received) {
-  const std::string_view entry = ViaEntry(received);
-  const Header* existing = headers.Find(HeaderId::kVia);
-  if (!existing) return headers.Add("via", entry, HeaderId::kVia);
-  // Several fields are one list; the newest hop comes last.
+// Several fields are one list; the newest hop comes last.
+void Append(HeaderBlock& headers, HeaderId id, std::string_view name, std::string_view entry) {
   std::string_view joined;
   for (const Header& h : headers) {
-    if (h.id != HeaderId::kVia) continue;
+    if (h.id != id) continue;
     joined = joined.empty() ? h.value : headers.arena()->Concat(joined, ", ", h.value);
   }
-  headers.Set(HeaderId::kVia, "via", headers.arena()->Concat(joined, ", ", entry));
+  headers.Set(id, name, joined.empty() ? entry : headers.arena()->Concat(joined, ", ", entry));
+}
+
+void AppendVia(HeaderBlock& headers, HttpVersion received) {
+  Append(headers, HeaderId::kVia, "via", ViaEntry(received));
 }
 
 void RemoveOwn(HeaderBlock& headers) {
@@ -51,9 +52,19 @@ std::optional<LocalReply> ForwardingHeaders::OnRequest(RequestHead& request, Str
   HeaderBlock& headers = request.headers;
   RemoveOwn(headers);
   headers.Remove(HeaderId::kForwarded);
-  headers.Set(HeaderId::kXForwardedFor, "x-forwarded-for", context.client->address);
-  headers.Set(HeaderId::kXForwardedProto, "x-forwarded-proto", context.client->tls ? "https" : "http");
-  headers.Set(HeaderId::kXForwardedHost, "x-forwarded-host", request.authority);
+  if (!context.trusted_peer) {
+    headers.Remove(HeaderId::kXForwardedFor);
+    headers.Remove(HeaderId::kXForwardedProto);
+    headers.Remove(HeaderId::kXForwardedHost);
+  }
+  Append(headers, HeaderId::kXForwardedFor, "x-forwarded-for", context.client->address);
+  const std::string_view proto = headers.Get(HeaderId::kXForwardedProto);
+  if (proto != "http" && proto != "https") {
+    headers.Set(HeaderId::kXForwardedProto, "x-forwarded-proto", context.client->tls ? "https" : "http");
+  }
+  if (headers.Get(HeaderId::kXForwardedHost).empty()) {
+    headers.Set(HeaderId::kXForwardedHost, "x-forwarded-host", request.authority);
+  }
   headers.Set(HeaderId::kXRequestId, "x-request-id", context.request_id);
   AppendVia(headers, request.version);
   return std::nullopt;

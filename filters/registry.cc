@@ -3,12 +3,14 @@
 #include "filters/forwarding_headers.h"
 #include "filters/grpc_timeout.h"
 #include "filters/origin_failover.h"
+#include "filters/trace_context.h"
 
 namespace meridian {
 
 std::vector<std::shared_ptr<const Filter>> MakeFilters(const FilterOptions& options) {
   return {
       std::make_shared<ForwardingHeaders>(),
+      std::make_shared<TraceContext>(),
       std::make_shared<GrpcTimeout>(),
       std::make_shared<OriginFailover>(options.replay_unsafe),
   };

@@ -45,6 +45,9 @@ enum class Decision : uint8_t { kAccept, kTryNext };
 // What one stream knows. Filters read it; only `wish` is theirs to write.
 struct StreamContext {
   const ClientInfo* client = nullptr;
+  // Who asked: the connection's peer, or whom a trusted proxy names. No port.
+  std::string_view client_address;
+  bool trusted_peer = false;  // the peer is one of `trusted_proxies`
   std::string_view request_id;
   std::string_view edge_name;
   Method method = Method::kGet;  // of the request as it came

@@ -48,6 +48,7 @@ HeaderId IdentifyHeader(std::string_view n) {
       if (Is(n, "forwarded")) return kForwarded;
       break;
     case 10:
+      if (Is(n, "tracestate")) return kTracestate;
       if (Is(n, "user-agent")) return kUserAgent;
       if (Is(n, "connection")) return kConnection;
       if (Is(n, "keep-alive")) return kKeepAlive;

@@ -38,6 +38,7 @@ enum class HeaderId : uint8_t {
   kServer,
   kTe,
   kTraceparent,
+  kTracestate,
   kTrailer,
   kTransferEncoding,
   kUpgrade,

@@ -1,8 +1,9 @@
-// Sections about the process itself: workers, edge, listeners, admin, access_log, limits, paths.
+// Sections about the process itself: workers, edge, listeners, admin, access_log, limits, paths, trusted_proxies.
 #include <filesystem>
 
 #include "control/config_sections.h"
 #include "net/address.h"
+#include "net/trusted_proxies.h"
 
 namespace meridian {
 namespace {
@@ -221,6 +222,17 @@ const Fields<LimitConfig>& LimitFields() {
   return fields;
 }
 
+// --- trusted_proxies
+
+void DecodeTrusted(const Entry& entry, Decoder& d, ConfigDraft& out) {
+  if (!ExpectList(entry, d)) return;
+  for (const YamlNode& item : entry.value.items) {
+    Cidr cidr;
+    const Entry each{entry.key, item};
+    if (ExpectText(each, d) && Accept(each, ParseCidr(item.text, &cidr), d)) out.model.trusted_proxies.push_back(cidr);
+  }
+}
+
 // --- paths
 
 Field<ConfigDraft> PathsField() {
@@ -264,6 +276,7 @@ Fields<ConfigDraft> ProcessFields() {
       SectionField<ConfigDraft>("access_log", log, AccessLogFields()),
       SectionField<ConfigDraft>("limits", limits, LimitFields()),
       PathsField(),
+      CustomField<ConfigDraft>("trusted_proxies", "list of addresses or ranges", "", "", DecodeTrusted),
   };
 }
 

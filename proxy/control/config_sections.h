@@ -22,7 +22,7 @@ struct ConfigDraft {
   Duration objective{};               // of services that have none of their own; zero: none
 };
 
-Fields<ConfigDraft> ProcessFields();  // workers, edge, listeners, admin, access_log, limits, paths
+Fields<ConfigDraft> ProcessFields();  // workers, edge, listeners, admin, access_log, limits, paths, trusted_proxies
 Fields<ConfigDraft> ServiceFields();  // regions, failover_objective, services
 Fields<ConfigDraft> RouteFields();    // routes; read after the services
 

@@ -43,6 +43,13 @@ struct Endpoint {
   bool operator==(const Endpoint&) const = default;
 };
 
+// A range of addresses: those that begin with the first `bits` of `ip`.
+struct Cidr {
+  std::array<uint8_t, 16> ip{};  // as in Endpoint
+  bool v6 = false;
+  uint8_t bits = 0;
+};
+
 enum class OriginProtocol : uint8_t { kHttp, kHttps, kH2c, kH2 };  // as the URL scheme says
 constexpr bool UsesTls(OriginProtocol p) { return p == OriginProtocol::kHttps || p == OriginProtocol::kH2; }
 constexpr bool UsesHttp2(OriginProtocol p) { return p == OriginProtocol::kH2c || p == OriginProtocol::kH2; }
@@ -151,6 +158,7 @@ struct Model {
   std::string edge_name;
   std::optional<Location> edge_location;
   PathPolicy paths = PathPolicy::kNormalize;
+  std::vector<Cidr> trusted_proxies;  // peers that may say who their client is
   std::vector<RegionModel> regions;
   std::vector<ServiceModel> services;
   std::vector<RouteModel> routes;  // in the order of the file

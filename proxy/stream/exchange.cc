@@ -132,7 +132,7 @@ void Exchange::OnBadRequest(int status, const RequestHead& partial) {
 }
 
 void Exchange::Identify() {
-  stream_context_.client = &connection_.info();
+  IdentifyClient();
   stream_context_.edge_name = world_->model->edge_name;
   stream_context_.method = request_.method;
   stream_context_.has_idempotency_key = request_.headers.Find(HeaderId::kIdempotencyKey) != nullptr;

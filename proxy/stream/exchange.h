@@ -60,6 +60,7 @@ class Exchange final : public ConnectionExchange,
   // ---- in the order of life
   void Identify();
   bool HasMemory();
+  void IdentifyClient();
   bool Normalize();
   bool Match();
   bool AskFilters();

@@ -57,7 +57,7 @@ void Exchange::ReportAffected(int status, bool failed) {
 void Exchange::WriteLog(int status, Duration duration) {
   AccessRecord record;
   record.unix_us = context_.loop().UnixMicros() - ToMicroseconds(duration);
-  record.client = connection_.info().address;
+  record.client = stream_context_.client_address;
   record.protocol = Name(request_.version);
   record.method = request_.method_text;
   record.authority = request_.authority;

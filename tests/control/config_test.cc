@@ -126,6 +126,9 @@ TEST_F(CompleteConfig, SaysTheLimits) {
   EXPECT_EQ(limits.idle_timeout, 2min);
   EXPECT_EQ(limits.drain_timeout, 0s);
   EXPECT_EQ(model().paths, PathPolicy::kStrict);
+  ASSERT_EQ(model().trusted_proxies.size(), 2u);
+  EXPECT_EQ(model().trusted_proxies[0].bits, 8);
+  EXPECT_TRUE(model().trusted_proxies[1].v6);
 }
 
 TEST_F(CompleteConfig, KeepsTheOrderOfRegionsAndOfAServicesOrigins) {
@@ -696,6 +699,12 @@ INSTANTIATE_TEST_SUITE_P(
              Route("match: { host: 'a.*.b' }, service: shop"),
              {"7:33 'host' must be letters, digits, '-', '_' and dots (an international name in its xn-- form)"}},
         Slip{"APathWithoutSlash", Route("match: { path: api }, service: shop"), {"7:33 'path' must begin with '/'"}},
+        Slip{"TrustedProxiesThatAreNoRanges",
+             SmallAnd("trusted_proxies: [proxy.example, 10.0.0.0/33, 10.0.0.1/8, '::/x']"),
+             {"8:19 'trusted_proxies' must be an address or a range such as 10.0.0.0/8",
+              "8:34 'trusted_proxies' must have a number up to 32 behind '/'",
+              "8:47 'trusted_proxies' has bits set behind the first 8",
+              "8:59 'trusted_proxies' must have a number up to 128 behind '/'"}},
         Slip{"APathThatNoRequestHasWhenItIsMatched",
              Route("match: { path: /a/%7eb/../c }, service: shop"),
              {"7:33 'path' is not spelled as paths are when they are matched; write '/a/c'"}},

@@ -6,6 +6,7 @@
 #include "filters/grpc_timeout.h"
 #include "filters/origin_failover.h"
 #include "filters/registry.h"
+#include "filters/trace_context.h"
 
 namespace meridian {
 namespace {
@@ -149,6 +150,71 @@ TEST_F(ForwardingTest, TheClientGetsTheRequestIdBack) {
   EXPECT_EQ(All(response_.headers, "x-request-id"), "[r-1]");
 }
 
+TEST_F(ForwardingTest, ATrustedProxyIsBelievedAndAddedToTheList) {
+  context_.trusted_peer = true;
+  request_.headers.Add("x-forwarded-for", "198.51.100.1");
+  request_.headers.Add("x-forwarded-for", "10.0.0.2");
+  request_.headers.Add("forwarded", "for=198.51.100.1");
+  request_.headers.Add("x-forwarded-proto", "http");
+  request_.headers.Add("x-forwarded-host", "outside.example");
+  request_.headers.Add("x-meridian-region", "eu");
+  filter_.OnRequest(request_, context_);
+  EXPECT_EQ(All(request_.headers, "x-forwarded-for"), "[198.51.100.1, 10.0.0.2, 203.0.113.7]");
+  EXPECT_EQ(All(request_.headers, "x-forwarded-proto"), "[http]");
+  EXPECT_EQ(All(request_.headers, "x-forwarded-host"), "[outside.example]");
+  EXPECT_EQ(All(request_.headers, "forwarded"), "");
+  EXPECT_EQ(All(request_.headers, "x-meridian-region"), "");
+}
+
+TEST_F(ForwardingTest, WhatATrustedProxyDoesNotSayIsFilledIn) {
+  context_.trusted_peer = true;
+  request_.headers.Add("x-forwarded-proto", "gopher");
+  filter_.OnRequest(request_, context_);
+  EXPECT_EQ(All(request_.headers, "x-forwarded-for"), "[203.0.113.7]");
+  EXPECT_EQ(All(request_.headers, "x-forwarded-proto"), "[https]");
+  EXPECT_EQ(All(request_.headers, "x-forwarded-host"), "[shop.example]");
+}
+
+// ---- trace_context -------------------------------------------------------------------------------------------------
+
+constexpr const char* kParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+TEST(TraceContextTest, KnowsAValidTraceparent) {
+  EXPECT_TRUE(TraceContext::IsValid(kParent));
+  EXPECT_TRUE(TraceContext::IsValid("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")) << "a later version";
+  EXPECT_TRUE(TraceContext::IsValid("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more"));
+  for (const char* bad : {"", "00", "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                          "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+                          "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+                          "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+                          "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-more",
+                          "cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01.more",
+                          "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0g",
+                          "00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}) {
+    EXPECT_FALSE(TraceContext::IsValid(bad)) << bad;
+  }
+}
+
+TEST_F(ForwardingTest, AValidTraceGoesOnUntouched) {
+  request_.headers.Add("traceparent", kParent);
+  request_.headers.Add("tracestate", "a=1");
+  request_.headers.Add("tracestate", "b=2");
+  TraceContext().OnRequest(request_, context_);
+  EXPECT_EQ(All(request_.headers, "traceparent"), "[" + std::string(kParent) + "]");
+  EXPECT_EQ(All(request_.headers, "tracestate"), "[a=1][b=2]");
+}
+
+TEST_F(ForwardingTest, ATraceThatCannotBeReadEndsHereWithItsState) {
+  for (const std::vector<const char*>& parents :
+       {std::vector<const char*>{"00-junk"}, {kParent, kParent}, std::vector<const char*>{}}) {
+    request_.headers.Clear();
+    for (const char* parent : parents) request_.headers.Add("traceparent", parent);
+    request_.headers.Add("tracestate", "a=1");
+    TraceContext().OnRequest(request_, context_);
+    EXPECT_TRUE(request_.headers.empty());
+  }
+}
+
 // ---- grpc_timeout ---------------------------------------------------------------------------------------------------
 
 TEST(GrpcTimeoutTest, ReadsWhatTheProtocolAllowsAndNothingElse) {
@@ -179,10 +245,10 @@ TEST_F(ForwardingTest, OthersMayNotShortenTheirTimeLikeThat) {
 
 TEST(Registry, ListsTheFiltersInTheirOrder) {
   const auto filters = MakeFilters({});
-  ASSERT_EQ(filters.size(), 3u);
-  EXPECT_EQ(filters[0]->name(), "forwarding_headers");
-  EXPECT_EQ(filters[1]->name(), "grpc_timeout");
-  EXPECT_EQ(filters[2]->name(), "origin_failover");
+  std::vector<std::string_view> names;
+  for (const auto& filter : filters) names.push_back(filter->name());
+  EXPECT_EQ(names,
+            (std::vector<std::string_view>{"forwarding_headers", "trace_context", "grpc_timeout", "origin_failover"}));
 }
 
 }  // namespace

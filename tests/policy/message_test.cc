@@ -34,6 +34,7 @@ const std::vector<std::pair<std::string_view, HeaderId>> kKnown = {
     {"server", HeaderId::kServer},
     {"te", HeaderId::kTe},
     {"traceparent", HeaderId::kTraceparent},
+    {"tracestate", HeaderId::kTracestate},
     {"trailer", HeaderId::kTrailer},
     {"transfer-encoding", HeaderId::kTransferEncoding},
     {"upgrade", HeaderId::kUpgrade},
