@@ -2,6 +2,7 @@
 
 #include "filters/forwarding_headers.h"
 #include "filters/grpc_timeout.h"
+#include "filters/loop_guard.h"
 #include "filters/origin_failover.h"
 #include "filters/trace_context.h"
 
@@ -9,6 +10,7 @@ namespace meridian {
 
 std::vector<std::shared_ptr<const Filter>> MakeFilters(const FilterOptions& options) {
   return {
+      std::make_shared<LoopGuard>(options.edge_name, options.max_hops),
       std::make_shared<ForwardingHeaders>(),
       std::make_shared<TraceContext>(),
       std::make_shared<GrpcTimeout>(),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "meridian/filter.h"
@@ -11,6 +12,8 @@ namespace meridian {
 // What filters are configured with; grows with the first option of a new filter.
 struct FilterOptions {
   bool replay_unsafe = false;  // RouteModel::replay_unsafe
+  std::string edge_name;       // Model::edge_name
+  int max_hops = 3;            // Model::max_hops
 };
 
 // Built once with the model, shared by all workers.

@@ -62,6 +62,7 @@ struct LocalReply {
   int status = 0;
   std::string_view content_type = "text/plain; charset=utf-8";
   std::string body;
+  bool loop = false;  // refused because it came by too often
 };
 
 class Filter {

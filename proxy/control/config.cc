@@ -54,6 +54,7 @@ void CheckAdminIsApart(const ConfigDraft& draft, ProblemList& problems) {
 }
 
 Config Finish(ConfigDraft draft) {
+  draft.model.max_hops = draft.config.limits.max_hops;
   draft.config.model = std::make_shared<const Model>(std::move(draft.model));
   return std::move(draft.config);
 }

@@ -50,6 +50,7 @@ struct LimitConfig {
   uint64_t replay_memory = 64 * 1024 * 1024;   // request bodies kept for a replay, in the whole process
   uint64_t buffer_memory = 512 * 1024 * 1024;  // bytes in flight, in the whole process
   uint64_t min_body_rate = 1024;               // bytes per second; 0: any
+  int max_hops = 3;                            // how often one request may pass this edge
   Duration header_timeout = 10s;
   Duration handshake_timeout = 10s;
   Duration stall_timeout = 30s;  // a client that takes nothing of its response

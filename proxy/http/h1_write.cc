@@ -181,6 +181,8 @@ std::string_view ReasonPhrase(int status) {
       return "Service Unavailable";
     case 504:
       return "Gateway Timeout";
+    case 508:
+      return "Loop Detected";
     case 505:
       return "HTTP Version Not Supported";
     default:

@@ -158,6 +158,7 @@ struct Model {
   std::string edge_name;
   std::optional<Location> edge_location;
   PathPolicy paths = PathPolicy::kNormalize;
+  int max_hops = 3;                   // how often one request may pass this edge
   std::vector<Cidr> trusted_proxies;  // peers that may say who their client is
   std::vector<RegionModel> regions;
   std::vector<ServiceModel> services;

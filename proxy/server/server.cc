@@ -53,6 +53,8 @@ std::shared_ptr<const Model> WithFilters(const Model& read) {
   for (RouteModel& route : model->routes) {
     FilterOptions options;
     options.replay_unsafe = route.replay_unsafe;
+    options.edge_name = read.edge_name;
+    options.max_hops = read.max_hops;
     route.filters = MakeFilters(options);
   }
   return model;

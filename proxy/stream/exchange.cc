@@ -175,6 +175,7 @@ bool Exchange::Match() {
 bool Exchange::AskFilters() {
   for (const auto& filter : route().filters) {
     if (auto reply = filter->OnRequest(request_, stream_context_)) {
+      if (reply->loop) context_.stats().limit_hops.Add();
       Move(Event::kRefused);
       Reply(reply->status, arena_.Copy(reply->content_type), arena_.Copy(reply->body));
       return false;

@@ -135,6 +135,7 @@ constexpr LabelledCell kLimits[] = {
     {"memory_connections", &WorkerStats::limit_memory_connections},
     {"proxy_headers", &WorkerStats::limit_proxy_headers},
     {"header_bytes", &WorkerStats::limit_header_bytes},
+    {"hops", &WorkerStats::limit_hops},
     {"resets", &WorkerStats::limit_resets},
     {"streams", &WorkerStats::limit_streams},
     {"timeouts", &WorkerStats::limit_timeouts},

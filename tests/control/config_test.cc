@@ -125,6 +125,7 @@ TEST_F(CompleteConfig, SaysTheLimits) {
   EXPECT_EQ(limits.handshake_timeout, 1500ms);
   EXPECT_EQ(limits.idle_timeout, 2min);
   EXPECT_EQ(limits.drain_timeout, 0s);
+  EXPECT_EQ(model().max_hops, 5);
   EXPECT_EQ(model().paths, PathPolicy::kStrict);
   ASSERT_EQ(model().trusted_proxies.size(), 2u);
   EXPECT_EQ(model().trusted_proxies[0].bits, 8);

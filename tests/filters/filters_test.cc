@@ -4,6 +4,7 @@
 
 #include "filters/forwarding_headers.h"
 #include "filters/grpc_timeout.h"
+#include "filters/loop_guard.h"
 #include "filters/origin_failover.h"
 #include "filters/registry.h"
 #include "filters/trace_context.h"
@@ -175,6 +176,39 @@ TEST_F(ForwardingTest, WhatATrustedProxyDoesNotSayIsFilledIn) {
   EXPECT_EQ(All(request_.headers, "x-forwarded-host"), "[shop.example]");
 }
 
+// ---- loop_guard ----------------------------------------------------------------------------------------------------
+
+TEST(LoopGuardTest, CountsItsOwnNameAndNoOther) {
+  EXPECT_EQ(LoopGuard::Count("", "m"), 0);
+  EXPECT_EQ(LoopGuard::Count("m", "m"), 1);
+  EXPECT_EQ(LoopGuard::Count("a, m ; x=1,M,\tm;y", "m"), 3);
+  EXPECT_EQ(LoopGuard::Count("mm, m:80, xm, m.example", "m"), 0);
+  EXPECT_EQ(LoopGuard::Count("a; x=\"m, m\", m", "m"), 1) << "commas in quotes are text";
+  EXPECT_EQ(LoopGuard::Count("a; x=\"m\\\", m\", m", "m"), 1) << "and so are quotes behind a backslash";
+  EXPECT_EQ(LoopGuard::Count("a; x=\"m, m", "m"), 0);
+  EXPECT_EQ(LoopGuard::Count(",, ,m,", "m"), 1);
+  EXPECT_EQ(LoopGuard::Count("\"\\", "m"), 0);
+}
+
+TEST_F(ForwardingTest, ARequestIsMarkedEachTimeItPassesUntilItIsTooOften) {
+  const LoopGuard guard("fra-1", 2);
+  EXPECT_FALSE(guard.OnRequest(request_, context_));
+  EXPECT_EQ(All(request_.headers, "cdn-loop"), "[meridian-fra-1]");
+  EXPECT_FALSE(guard.OnRequest(request_, context_));
+  EXPECT_EQ(All(request_.headers, "cdn-loop"), "[meridian-fra-1, meridian-fra-1]");
+  const auto reply = guard.OnRequest(request_, context_);
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->status, 508);
+  EXPECT_TRUE(reply->loop);
+}
+
+TEST_F(ForwardingTest, TheMarksOfOthersAreKept) {
+  request_.headers.Add("cdn-loop", "other.example; a=\"1, 2\"");
+  request_.headers.Add("cdn-loop", "meridian");
+  EXPECT_FALSE(LoopGuard("fra-1", 1).OnRequest(request_, context_));
+  EXPECT_EQ(All(request_.headers, "cdn-loop"), "[other.example; a=\"1, 2\", meridian, meridian-fra-1]");
+}
+
 // ---- trace_context -------------------------------------------------------------------------------------------------
 
 constexpr const char* kParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -247,8 +281,8 @@ TEST(Registry, ListsTheFiltersInTheirOrder) {
   const auto filters = MakeFilters({});
   std::vector<std::string_view> names;
   for (const auto& filter : filters) names.push_back(filter->name());
-  EXPECT_EQ(names,
-            (std::vector<std::string_view>{"forwarding_headers", "trace_context", "grpc_timeout", "origin_failover"}));
+  EXPECT_EQ(names, (std::vector<std::string_view>{"loop_guard", "forwarding_headers", "trace_context", "grpc_timeout",
+                                                  "origin_failover"}));
 }
 
 }  // namespace

@@ -55,6 +55,15 @@ TEST_F(HeaderPolicy, NobodyElseIs) {
   EXPECT_EQ(edge.WaitForAccessLog(1).at(0).value("client", ""), "127.0.0.1");
 }
 
+TEST_F(HeaderPolicy, ARequestThatGoesInCirclesIsEnded) {
+  const Edge edge = Start("");
+  EXPECT_TRUE(Has(Get(edge, {}), "cdn-loop: meridian-fra-1\n"));
+  const CurlResult second = Get(edge, {"CDN-Loop: other; v=1, Meridian-fra-1"});
+  EXPECT_TRUE(Has(second, "cdn-loop: other; v=1, Meridian-fra-1, meridian-fra-1\n")) << second.body;
+  EXPECT_EQ(Get(edge, {"CDN-Loop: meridian-fra-1, meridian-fra-1", "CDN-Loop: meridian-fra-1"}).status, 508);
+  EXPECT_EQ(edge.MetricSum("meridian_limit_total", {"hops"}), 1);
+}
+
 TEST_F(HeaderPolicy, AValidTraceGoesOnAndABrokenOneEnds) {
   const Edge edge = Start("");
   const std::string parent = "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";

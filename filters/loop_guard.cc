@@ -1,0 +1,59 @@
+#include "filters/loop_guard.h"
+
+#include <algorithm>
+
+namespace meridian {
+namespace {
+
+char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool SameText(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return Lower(x) == Lower(y); });
+}
+
+// Up to the next comma outside of quotes.
+std::string_view TakeElement(std::string_view& list) {
+  bool quoted = false;
+  size_t i = 0;
+  for (; i < list.size() && (quoted || list[i] != ','); ++i) {
+    if (list[i] == '"') quoted = !quoted;
+    if (quoted && list[i] == '\\') ++i;
+  }
+  const std::string_view element = list.substr(0, i);
+  list.remove_prefix(std::min(i + 1, list.size()));
+  return element;
+}
+
+}  // namespace
+
+LoopGuard::LoopGuard(const std::string& edge_name, int max_hops)
+    : id_(edge_name.empty() ? "meridian" : "meridian-" + edge_name), max_hops_(max_hops) {}
+
+int LoopGuard::Count(std::string_view list, std::string_view id) {
+  int count = 0;
+  while (!list.empty()) {
+    std::string_view name = TakeElement(list);
+    name = name.substr(0, name.find(';'));
+    const size_t begin = name.find_first_not_of(" \t");
+    if (begin == std::string_view::npos) continue;
+    name = name.substr(begin, name.find_last_not_of(" \t") + 1 - begin);
+    if (SameText(name, id)) ++count;
+  }
+  return count;
+}
+
+std::optional<LocalReply> LoopGuard::OnRequest(RequestHead& request, StreamContext&) const {
+  HeaderBlock& headers = request.headers;
+  int passed = 0;
+  std::string_view joined;
+  for (const Header& h : headers) {
+    if (h.id != HeaderId::kCdnLoop) continue;
+    passed += Count(h.value, id_);
+    joined = joined.empty() ? h.value : headers.arena()->Concat(joined, ", ", h.value);
+  }
+  if (passed >= max_hops_) return LocalReply{.status = 508, .body = "508 Loop Detected\n", .loop = true};
+  headers.Set(HeaderId::kCdnLoop, "cdn-loop", joined.empty() ? id_ : headers.arena()->Concat(joined, ", ", id_));
+  return std::nullopt;
+}
+
+}  // namespace meridian
