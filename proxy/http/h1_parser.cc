@@ -1,7 +1,7 @@
 #include "http/h1_parser.h"
 
-#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "http/header_rules.h"
 
@@ -84,16 +84,6 @@ int H1Parser::OnField(std::string_view piece) {
 }
 
 int H1Parser::OnValue(std::string_view piece) {
-  if (value_open_) {
-    // Within one value llhttp only comes back because the input was split exactly there, or because the line was
-    // folded.
-    const bool split = piece.data() == feed_begin_ && value_end_feed_ + 1 == feed_;
-    if (!split && !piece.empty()) return Fail(Failure::kMalformed);
-  } else if (!piece.empty() && VisibleBefore(piece.data()) == '\n') {
-    return Fail(Failure::kMalformed);  // folded before its first character
-  }
-  value_open_ = true;
-  if (!piece.empty()) value_end_feed_ = piece.data() + piece.size() == feed_end_ ? feed_ : 0;
   header_bytes_ += static_cast<uint32_t>(piece.size());
   const uint32_t limit = in_trailers_ ? limits_.max_trailer_bytes : limits_.max_header_bytes;
   if (header_bytes_ > limit) return Fail(Failure::kHeadersTooLarge);
@@ -107,14 +97,6 @@ int H1Parser::OnExtension(size_t size, bool name) {
   return extension_bytes_ > kMaxExtensionBytes ? Fail(Failure::kMalformed) : 0;
 }
 
-// The last byte before `at` that is neither space nor tab.
-char H1Parser::VisibleBefore(const char* at) const {
-  while (at > feed_begin_) {
-    if (*--at != ' ' && *at != '\t') return *at;
-  }
-  return last_visible_;
-}
-
 int H1Parser::OnHeaderDone() {
   header_bytes_ += 32;
   if (headers_.size() >= limits_.max_headers) return Fail(Failure::kHeadersTooLarge);
@@ -123,8 +105,6 @@ int H1Parser::OnHeaderDone() {
   const HeaderId id = IdentifyHeader(name);
   const std::string_view value = value_;
   name_ = value_ = {};
-  value_open_ = false;
-  value_end_feed_ = 0;
   if (!IsToken(name)) return Fail(Failure::kMalformed);
   if (in_trailers_) {
     if (IsForbiddenTrailer(id)) return Fail(Failure::kMalformed);
@@ -170,16 +150,33 @@ int H1Parser::OnHeadersDone() {
   return action == H1ParserSink::Head::kNoBody ? 1 : 0;
 }
 
-// For heads and trailers. Lines end in CR LF (a bare LF is read as a line end by some and as text by others), and a
-// request line has exactly two spaces.
+// A request line has exactly two spaces, and HTTP behind the second: llhttp would take RTSP and ICE as well. A reason
+// phrase is any text without NUL.
+bool H1Parser::ScanFirstLine(const uint8_t* at, const uint8_t* end) {
+  const auto rest = [&] { return static_cast<size_t>(end - at); };
+  if (!requests_) return at == end || !std::memchr(at, 0, rest());
+  while (at < end) {
+    if (std::exchange(protocol_next_, false) && *at != 'H') return false;
+    const auto* space = static_cast<const uint8_t*>(std::memchr(at, ' ', rest()));
+    if (!space) return true;
+    if (++first_line_spaces_ > 2) return false;
+    protocol_next_ = first_line_spaces_ == 2;
+    at = space + 1;
+  }
+  return true;
+}
+
+// For heads and trailers. Lines end in CR LF (a bare LF is read as a line end by some and as text by others), and none
+// but the first begins with white space (obs-fold, RFC 9112 §5.2).
 bool H1Parser::ScanHead(std::span<const uint8_t> bytes) {
   const uint8_t* at = bytes.data();
   const uint8_t* const end = at + bytes.size();
   while (at < end) {
+    if (line_bytes_ == 0 && !first_line_ && (*at == ' ' || *at == '\t')) return false;
     const auto* lf = static_cast<const uint8_t*>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
     const uint8_t* stop = lf ? lf : end;
     line_bytes_ += static_cast<uint32_t>(stop - at);
-    if (first_line_ && requests_) first_line_spaces_ += static_cast<int>(std::count(at, stop, ' '));
+    if (first_line_ && !ScanFirstLine(at, stop)) return false;
     if (stop > at) last_byte_ = stop[-1];
     if (!lf) return true;
     if (last_byte_ != '\r' || line_bytes_ == 0) return false;
@@ -205,14 +202,8 @@ size_t H1Parser::Feed(std::span<const uint8_t> bytes) {
     return 0;
   }
   const char* begin = reinterpret_cast<const char*>(bytes.data());
-  feed_begin_ = begin;
-  feed_end_ = begin + bytes.size();
-  ++feed_;
   const llhttp_errno_t code = llhttp_execute(&parser_, begin, bytes.size());
-  if (code == HPE_OK) {
-    last_visible_ = VisibleBefore(feed_end_);
-    return bytes.size();
-  }
+  if (code == HPE_OK) return bytes.size();
   const char* stop = llhttp_get_error_pos(&parser_);
   const size_t taken = stop ? static_cast<size_t>(stop - begin) : 0;
   if (code == HPE_PAUSED) {
@@ -258,8 +249,7 @@ void H1Parser::Reset() {
   line_bytes_ = 0;
   first_line_spaces_ = 0;
   extension_bytes_ = extension_name_bytes_ = 0;
-  chunked_ = keep_alive_ = in_trailers_ = message_done_ = value_open_ = false;
-  value_end_feed_ = 0;
+  chunked_ = keep_alive_ = in_trailers_ = message_done_ = protocol_next_ = false;
 }
 
 }  // namespace meridian

@@ -76,12 +76,12 @@ class H1Parser {
   static H1Parser* Self(llhttp_t* p) { return static_cast<H1Parser*>(p->data); }
   static const llhttp_settings_t* Settings();
   int Fail(Failure why);
+  bool ScanFirstLine(const uint8_t* at, const uint8_t* end);
   bool ScanHead(std::span<const uint8_t> bytes);
   int OnField(std::string_view piece);
   int OnValue(std::string_view piece);
   int OnHeaderDone();
   int OnExtension(size_t size, bool name);
-  char VisibleBefore(const char* at) const;
   int OnHeadersDone();
   int OnBegin();
   bool AppendText(std::string_view* text, std::string_view piece, uint32_t limit, Failure why);
@@ -101,7 +101,6 @@ class H1Parser {
   bool keep_alive_ = false;
   bool in_trailers_ = false;
   bool message_done_ = false;
-  bool value_open_ = false;
   size_t extension_bytes_ = 0;
   size_t extension_name_bytes_ = 0;  // of the extension under way
   // What llhttp lets pass in a head, found by a look at its raw lines.
@@ -110,12 +109,7 @@ class H1Parser {
   uint8_t last_byte_ = 0;    // of the line so far
   uint32_t line_bytes_ = 0;  // without CR LF
   int first_line_spaces_ = 0;
-  // To tell a value split by the network from an obs-fold (RFC 9112 §5.2).
-  const char* feed_begin_ = nullptr;
-  const char* feed_end_ = nullptr;
-  uint64_t feed_ = 0;
-  char last_visible_ = 0;        // of the feeds before
-  uint64_t value_end_feed_ = 0;  // feed whose very last byte was of the current value; 0: none
+  bool protocol_next_ = false;  // the next byte is the first of it
 };
 
 }  // namespace meridian

@@ -160,10 +160,9 @@ int H1Server::ReadHead(RequestHead* head) {
     if (head->method != Method::kGet || head->has_body) return 400;
     head->websocket = true;
   }
-  if (const Header* expect = head->headers.Find(HeaderId::kExpect)) {
-    if (!EqualsIgnoreCase(expect->value, "100-continue")) return 417;
+  if (const int expect = TakeExpect(head->headers)) {
+    if (expect == 417) return 417;
     head->expect_continue = head->has_body && parser_.minor_version() == 1;
-    head->headers.Remove(HeaderId::kExpect);
   }
   return 0;
 }

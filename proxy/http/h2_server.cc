@@ -151,10 +151,9 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
       if (head_.content_length < 0) return 400;
       headers_.Remove(HeaderId::kContentLength);
     }
-    if (const Header* expect = headers_.Find(HeaderId::kExpect)) {
-      if (!EqualsIgnoreCase(expect->value, "100-continue")) return 417;
+    if (const int expect = TakeExpect(headers_)) {
+      if (expect == 417) return 417;
       head_.expect_continue = head_.has_body;
-      headers_.Remove(HeaderId::kExpect);
     }
     JoinCookies(arena);
     head_.headers = headers_;

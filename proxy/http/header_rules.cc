@@ -80,6 +80,17 @@ bool AsksForWebSocket(const HeaderBlock& headers) {
   return named && websocket;
 }
 
+int TakeExpect(HeaderBlock& headers) {
+  int found = 0;
+  for (const Header& h : headers) {
+    if (h.id != HeaderId::kExpect) continue;
+    if (!EqualsIgnoreCase(h.value, "100-continue")) return 417;
+    found = 100;
+  }
+  if (found) headers.Remove(HeaderId::kExpect);
+  return found;
+}
+
 bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   for (size_t i = 0; i < a.size(); ++i) {

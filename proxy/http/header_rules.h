@@ -27,6 +27,9 @@ void ForEachElement(std::string_view list, F f) {
 
 // `Upgrade: websocket`, and `Connection` names it (RFC 6455 §4.1, RFC 9110 §7.8).
 bool AsksForWebSocket(const HeaderBlock& headers);
+// Takes Expect out of the list: 0 there was none, 100 the client waits for a 100, 417 it expects something else
+// (RFC 9110 §10.1.1).
+int TakeExpect(HeaderBlock& headers);
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 // RFC 9110 §5.6.2, not empty.
 bool IsToken(std::string_view text);
