@@ -112,6 +112,7 @@ H1ParserSink::Head H1Client::OnHead() {
   head.version = parser_.minor_version() == 0 ? HttpVersion::kHttp10 : HttpVersion::kHttp11;
   head.headers = parser_.headers();
   if (status < 100 || status > 999 || (status == 101 && !Switches(head.headers))) return Head::kStop;
+  if (CheckConnection(head.headers) == 431) return Head::kStop;
   tunnel_ = status == 101;
   if (status < 200 && !tunnel_) {
     if (++informational_ > kMaxInformational) return Head::kStop;

@@ -8,19 +8,6 @@ namespace {
 constexpr Error kBadRequest{ErrorCode::kProtocol, Fault::kClient, Retry::kNever, "malformed request"};
 constexpr Error kCut{ErrorCode::kCancelled, Fault::kSelf, Retry::kNever, "response cut"};
 
-// A hop that obeyed would take away what delimits or addresses the message.
-bool ConnectionNamesFraming(const HeaderBlock& headers) {
-  bool found = false;
-  for (const Header& h : headers) {
-    if (h.id != HeaderId::kConnection) continue;
-    ForEachElement(h.value, [&](std::string_view name) {
-      found |= EqualsIgnoreCase(name, "host") || EqualsIgnoreCase(name, "content-length") ||
-               EqualsIgnoreCase(name, "transfer-encoding");
-    });
-  }
-  return found;
-}
-
 }  // namespace
 
 H1Server::H1Server(CodecHost& host, ServerSink& sink, const MessageLimits& limits, bool tls)
@@ -150,7 +137,7 @@ int H1Server::ReadHead(RequestHead* head) {
   if (parser_.host_count() == 1 && !IsAuthority(host)) return 400;
   head->authority = host;
   if (const int status = ReadTarget(head)) return status;
-  if (ConnectionNamesFraming(head->headers)) return 400;
+  if (const int status = CheckConnection(head->headers)) return status;
   head->authority = LowerCopy(handler_->arena(), head->authority);
   head->headers.Remove(HeaderId::kHost);
   head->content_length = parser_.content_length();

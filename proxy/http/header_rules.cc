@@ -21,13 +21,12 @@ constexpr auto kToken = MakeTokenTable();
 
 void RemoveNamedByConnection(HeaderBlock& headers) {
   // Values first: removing shifts the array.
-  constexpr size_t kMost = 32;
-  std::array<std::string_view, kMost> names;
+  std::array<std::string_view, kMaxConnectionNames> names;
   size_t count = 0;
   for (const Header& h : headers) {
     if (h.id != HeaderId::kConnection) continue;
     ForEachElement(h.value, [&](std::string_view name) {
-      if (count < kMost && !EqualsIgnoreCase(name, "close") && !EqualsIgnoreCase(name, "keep-alive"))
+      if (count < names.size() && !EqualsIgnoreCase(name, "close") && !EqualsIgnoreCase(name, "keep-alive"))
         names[count++] = name;
     });
   }
@@ -37,6 +36,21 @@ void RemoveNamedByConnection(HeaderBlock& headers) {
 }
 
 }  // namespace
+
+int CheckConnection(const HeaderBlock& headers) {
+  size_t count = 0;
+  bool framing = false;
+  for (const Header& h : headers) {
+    if (h.id != HeaderId::kConnection) continue;
+    ForEachElement(h.value, [&](std::string_view name) {
+      if (EqualsIgnoreCase(name, "close") || EqualsIgnoreCase(name, "keep-alive")) return;
+      ++count;
+      framing |= EqualsIgnoreCase(name, "host") || EqualsIgnoreCase(name, "content-length") ||
+                 EqualsIgnoreCase(name, "transfer-encoding");
+    });
+  }
+  return framing ? 400 : count > kMaxConnectionNames ? 431 : 0;
+}
 
 void RemoveHopByHop(HeaderBlock& headers) {
   bool any = false;

@@ -7,8 +7,14 @@
 
 namespace meridian {
 
-// Removes what belongs to one connection only: Connection and every field it names (RFC 9110 §7.6.1), Keep-Alive,
-// Proxy-Connection, TE (except `trailers`), Transfer-Encoding, Upgrade.
+// Names in Connection that RemoveHopByHop has room for.
+inline constexpr size_t kMaxConnectionNames = 32;
+// 0, or the status to refuse a request with: 400 if Connection names what delimits or addresses the message, which a
+// hop that obeyed would take away; 431 if it names more fields than can be removed.
+int CheckConnection(const HeaderBlock& headers);
+
+// REQUIRES: CheckConnection did not say 431. Removes what belongs to one connection only: Connection and every field it
+// names (RFC 9110 §7.6.1), Keep-Alive, Proxy-Connection, TE (except `trailers`), Transfer-Encoding, Upgrade.
 void RemoveHopByHop(HeaderBlock& headers);
 
 // Calls f for each comma-separated element, trimmed, of every field with this id.

@@ -166,7 +166,9 @@ std::vector<Case> Hosts() {
 }
 
 std::vector<Case> Fields() {
-  std::string many, names;
+  std::string many, names, more_names;
+  for (int i = 0; i < 32; ++i) names += ", x" + std::to_string(i);
+  more_names = names + ", y";
   for (int i = 0; i < 101; ++i) many += "x" + std::to_string(i) + ": 1\r\n";
   const std::string large(30'000, 'v');
   return {
@@ -215,6 +217,10 @@ std::vector<Case> Fields() {
       {"9110 7.6.1 connection names the length", Get("Connection: x, Content-Length\r\n"), kRefused},
       {"9110 7.6.1 connection names the coding", Get("Connection: transfer-encoding\r\n"), kRefused},
       {"9110 7.6.1 the second connection names host", Get("Connection: x\r\nConnection: Host\r\n"), kRefused},
+      {"9110 7.6.1 connection names 32 fields", Get("Connection: close" + names + "\r\n"),
+       "GET a/ {connection: close" + names + "} close"},
+      {"9110 7.6.1 connection names more fields than can be removed", Get("Connection: close" + more_names + "\r\n"),
+       "431 close"},
       {"9110 7.8 an offer of h2c is no WebSocket",
        Get("Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n") + kNext,
        "GET a/ {connection: Upgrade, HTTP2-Settings, upgrade: h2c} / GET a/2"},
