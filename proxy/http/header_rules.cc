@@ -49,7 +49,7 @@ int CheckConnection(const HeaderBlock& headers) {
                  EqualsIgnoreCase(name, "transfer-encoding");
     });
   }
-  return framing ? 400 : count > kMaxConnectionNames ? 431 : 0;
+  return count > kMaxConnectionNames ? 431 : framing ? 400 : 0;
 }
 
 void RemoveHopByHop(HeaderBlock& headers) {
