@@ -40,7 +40,10 @@ bool Covers(const Cidr& range, const Endpoint& address) {
 std::string_view WithoutPort(std::string_view entry) {
   while (!entry.empty() && (entry.front() == ' ' || entry.front() == '\t')) entry.remove_prefix(1);
   while (!entry.empty() && (entry.back() == ' ' || entry.back() == '\t')) entry.remove_suffix(1);
-  if (entry.starts_with('[')) return entry.substr(1, entry.find(']') - 1);
+  if (entry.starts_with('[')) {
+    const size_t close = entry.find(']');
+    return close == std::string_view::npos ? std::string_view() : entry.substr(1, close - 1);
+  }
   const size_t colon = entry.find(':');
   return colon == entry.rfind(':') ? entry.substr(0, colon) : entry;
 }
