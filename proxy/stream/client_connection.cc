@@ -140,6 +140,7 @@ void ClientConnection::OnProxyHeader(const ProxyHeader& header) {
 }
 
 void ClientConnection::OnBadProxyHeader() {
+  if (wire_.closed()) return;  // both directions of its watch may be called in one turn
   host_.OnLimit(ConnectionLimit::kProxyHeader);
   wire_.Close(kBadProxyHeader, true);
 }

@@ -34,8 +34,9 @@ TEST(RoughKernel, BodiesArriveWholeInBothDirections) {
     for (const std::string version : {"--http1.1", "--http2-prior-knowledge", "--http2"}) {
       const size_t listener = version == "--http2" ? 1 : 0;
       const std::string out = dir.File("download");
-      const CurlResult result = Curl({version, "--cacert", authority.ca_file(), "-o", out, "--data-binary",
-                                      "@" + dir.File("upload"), edge.url("/", listener)});
+      const CurlResult result =
+          Curl({version, "--cacert", authority.ca_file(), "-o", out, "--data-binary", "@" + dir.File("upload"),
+                (listener ? "https" : "http") + std::string("://127.0.0.1:") + std::to_string(edge.port(listener))});
       EXPECT_EQ(result.exit_code, 0) << version << ": " << result.err;
       EXPECT_EQ(result.status, 200) << version;
       EXPECT_TRUE(ReadFile(out) == body) << version << " with seed " << seed;
