@@ -28,8 +28,8 @@ namespace {
 
 class Server final : private ListenerSink {
  public:
-  Server(Loop& loop, Region& region, Endpoint address, bool h2, TlsServerContext* tls)
-      : loop_(loop), region_(region), address_(address), h2_(h2), tls_(tls) {}
+  Server(Loop& loop, Region& region, Endpoint address, bool h2, std::shared_ptr<const TlsServerContext> tls)
+      : loop_(loop), region_(region), address_(address), h2_(h2), tls_(std::move(tls)) {}
 
   bool Accept(std::string* error) {
     if (listener_) return true;
@@ -102,7 +102,7 @@ class Server final : private ListenerSink {
   Region& region_;
   const Endpoint address_;
   const bool h2_;
-  TlsServerContext* const tls_;
+  const std::shared_ptr<const TlsServerContext> tls_;
   std::list<std::unique_ptr<OriginConnection>> connections_;
   std::unique_ptr<Listener> listener_;
 };
@@ -176,13 +176,13 @@ int Main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);
   const auto address = ParseHostPort(listen);
   if (!address || !region.record.Open(record.c_str())) return Usage();
-  std::unique_ptr<TlsServerContext> tls;
+  std::shared_ptr<const TlsServerContext> tls;
   if (!certificate.empty()) {
-    tls = TlsServerContext::Make({{certificate, key}}, &error);
+    tls = TlsServerContext::Make({{certificate, key}}, {}, &error);
     if (!tls) return std::fprintf(stderr, "fault_origin: %s\n", error.c_str()), 1;
   }
   Loop loop;
-  Server server(loop, region, *address, h2, tls.get());
+  Server server(loop, region, *address, h2, std::move(tls));
   const int control_fd = OpenControl(control);
   if (control_fd < 0) return std::perror("fault_origin: control"), 1;
   Control commands(loop, control_fd, server);

@@ -59,11 +59,12 @@ std::string_view Region::Piece(uint64_t offset, size_t size) {
   return (etag.empty() ? plain : version).Piece(offset, size);
 }
 
-OriginConnection::OriginConnection(Loop& loop, Region& region, int fd, TlsServerContext* tls, bool h2)
+OriginConnection::OriginConnection(Loop& loop, Region& region, int fd, std::shared_ptr<const TlsServerContext> tls,
+                                   bool h2)
     : loop_(loop),
       region_(region),
       protocol_(h2 ? MakeH2(*this) : MakeH1(*this)),
-      transport_(tls ? AcceptTls(loop, fd, *tls, *this) : AcceptTcp(loop, fd, *this)),
+      transport_(tls ? AcceptTls(loop, fd, std::move(tls), *this) : AcceptTcp(loop, fd, *this)),
       later_(loop, Bind<&OriginConnection::OnLater>(this)),
       fate_(loop, Bind<&OriginConnection::OnFate>(this)) {}
 

@@ -77,7 +77,7 @@ class OriginConnection final : public Disposable, private TransportSink {
   // Long enough for what was sent before a reset to be read by the peer; a reset throws away what is not.
   static constexpr Duration kBeforeReset = 20ms;
 
-  OriginConnection(Loop& loop, Region& region, int fd, TlsServerContext* tls, bool h2);
+  OriginConnection(Loop& loop, Region& region, int fd, std::shared_ptr<const TlsServerContext> tls, bool h2);
   ~OriginConnection() override = default;
 
   bool over() const { return over_; }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "net/address.h"
+#include "net/tls_server_context.h"
 #include "policy/model.h"
 
 namespace meridian {
@@ -28,6 +29,7 @@ struct ListenerConfig {
   bool proxy_protocol = false;                  // connections begin with a PROXY header…
   std::vector<Network> proxies;                 // …if they come from here; empty: all
   std::vector<CertificateConfig> certificates;  // empty: cleartext. First one is the default without SNI match
+  TlsServerOptions tls;                         // what else goes for all of them
 };
 
 struct AdminConfig {
@@ -65,6 +67,7 @@ struct Config {
   AccessLogConfig access_log;
   LimitConfig limits;
   std::shared_ptr<const Model> model;
+  std::string tls_key_log;  // a file; empty: none. Never from a file of configuration: a flag of `meridian run`
 };
 
 struct ConfigProblem {

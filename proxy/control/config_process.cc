@@ -31,33 +31,6 @@ const Fields<Model>& EdgeFields() {
 
 // --- listeners
 
-template <class Member>
-Field<CertificateConfig> FileField(std::string key, Member member) {
-  return Required(CustomField<CertificateConfig>(std::move(key), "PEM file", "", "",
-                                                 [member](const Entry& entry, Decoder& d, CertificateConfig& out) {
-                                                   out.*member = DecodeReadableFile(entry, d).value_or("");
-                                                 }));
-}
-
-const Fields<CertificateConfig>& CertificateFields() {
-  static const Fields<CertificateConfig> fields = {
-      FileField("certificate", &CertificateConfig::certificate),
-      FileField("key", &CertificateConfig::key),
-  };
-  return fields;
-}
-
-void DecodeCertificate(const YamlNode& node, TextPosition at, Decoder& d, ListenerConfig& out) {
-  DecodeSection(node, at, "'tls'", CertificateFields(), d, out.certificates.emplace_back());
-}
-
-// One map, or a list of them: the first is for clients that name no server.
-void DecodeCertificates(const Entry& entry, Decoder& d, ListenerConfig& out) {
-  if (entry.value.kind != YamlNode::Kind::kList) return DecodeCertificate(entry.value, entry.key.at, d, out);
-  if (entry.value.items.empty()) d.problems.Add(entry.value.at, "'tls' holds no certificate");
-  for (const YamlNode& item : entry.value.items) DecodeCertificate(item, item.at, d, out);
-}
-
 std::optional<Endpoint> DecodeAddress(const Entry& entry, Decoder& d) {
   Endpoint endpoint;
   if (!ExpectText(entry, d) || !Accept(entry, ParseListenAddress(entry.value.text, &endpoint), d)) return std::nullopt;
@@ -85,12 +58,10 @@ const Fields<ListenerConfig>& ListenerFields() {
         "address", "ip:port", "", "", [](const Entry& entry, Decoder& d, ListenerConfig& out) {
           if (const std::optional<Endpoint> endpoint = DecodeAddress(entry, d)) out.address = EndpointText(*endpoint);
         }));
-    Field<ListenerConfig> tls = CustomField<ListenerConfig>("tls", "map or list of maps", "", "", DecodeCertificates);
-    tls.list = [](const std::string& path, std::vector<ConfigKey>& out) { ListKeys(CertificateFields(), path, out); };
     Field<ListenerConfig> proxy = BoolField<ListenerConfig>("proxy_protocol", &ListenerConfig::proxy_protocol);
     Field<ListenerConfig> from =
         CustomField<ListenerConfig>("proxy_protocol_from", "list of networks", "", "", DecodeProxies);
-    return Fields<ListenerConfig>{std::move(address), std::move(tls), std::move(proxy), std::move(from)};
+    return Fields<ListenerConfig>{std::move(address), TlsField(), std::move(proxy), std::move(from)};
   }();
   return fields;
 }

@@ -23,6 +23,7 @@ struct ConfigDraft {
 };
 
 Fields<ConfigDraft> ProcessFields();  // workers, edge, listeners, admin, access_log, limits, paths, trusted_proxies
+Field<ListenerConfig> TlsField();     // `tls` of a listener
 Fields<ConfigDraft> ServiceFields();  // regions, failover_objective, services
 Fields<ConfigDraft> RouteFields();    // routes; read after the services
 

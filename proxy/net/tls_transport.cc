@@ -71,11 +71,13 @@ const BIO_METHOD* ScratchBio() {
 
 class TlsTransport final : public Transport {
  public:
-  TlsTransport(Loop& loop, int fd, bool connecting, SSL* ssl, TransportSink& sink)
+  // `context`: of the server's side, kept as long as the session.
+  TlsTransport(Loop& loop, int fd, std::shared_ptr<const TlsServerContext> context, SSL* ssl, TransportSink& sink)
       : sink_(sink),
-        client_(connecting),
+        client_(context == nullptr),
+        context_(std::move(context)),
         ssl_(ssl),
-        socket_(loop, fd, connecting, Bind<&TlsTransport::OnReadable>(this), Bind<&TlsTransport::OnWritable>(this)) {
+        socket_(loop, fd, client_, Bind<&TlsTransport::OnReadable>(this), Bind<&TlsTransport::OnWritable>(this)) {
     BIO* bio = BIO_new(ScratchBio());
     BIO_set_data(bio, &input_);
     BIO_set_init(bio, 1);
@@ -261,6 +263,7 @@ class TlsTransport final : public Transport {
 
   TransportSink& sink_;
   const bool client_;
+  const std::shared_ptr<const TlsServerContext> context_;
   bool started_ = false;
   bool ready_ = false;
   bool dead_ = false;
@@ -273,14 +276,14 @@ class TlsTransport final : public Transport {
 
 }  // namespace
 
-std::unique_ptr<Transport> AcceptTls(Loop& loop, int fd, TlsServerContext& context, TransportSink& sink) {
-  SSL* ssl = context.NewSession();
+std::unique_ptr<Transport> AcceptTls(Loop& loop, int fd, std::shared_ptr<const TlsServerContext> context,
+                                     TransportSink& sink) {
+  SSL* ssl = context->NewSession();
   if (!ssl) {
     close(fd);
     return nullptr;
   }
-  SSL_set_accept_state(ssl);
-  return std::make_unique<TlsTransport>(loop, fd, false, ssl, sink);
+  return std::make_unique<TlsTransport>(loop, fd, std::move(context), ssl, sink);
 }
 
 std::unique_ptr<Transport> ConnectTls(Loop& loop, const Endpoint& to, TlsClientContext& context,
@@ -295,7 +298,7 @@ std::unique_ptr<Transport> ConnectTls(Loop& loop, const Endpoint& to, TlsClientC
     SSL_free(ssl);
     return nullptr;
   }
-  return std::make_unique<TlsTransport>(loop, fd, true, ssl, sink);
+  return std::make_unique<TlsTransport>(loop, fd, nullptr, ssl, sink);
 }
 
 }  // namespace meridian

@@ -15,6 +15,7 @@
 #include "meridian/error.h"
 #include "net/buffer.h"
 #include "net/tls_context.h"
+#include "net/tls_server_context.h"
 #include "policy/model.h"
 
 namespace meridian {
@@ -69,7 +70,8 @@ class Transport : public Disposable {
 
 // All factories: nothing is called back before they return. The descriptor belongs to the transport.
 std::unique_ptr<Transport> AcceptTcp(Loop& loop, int fd, TransportSink& sink);
-std::unique_ptr<Transport> AcceptTls(Loop& loop, int fd, TlsServerContext& context, TransportSink& sink);
+std::unique_ptr<Transport> AcceptTls(Loop& loop, int fd, std::shared_ptr<const TlsServerContext> context,
+                                     TransportSink& sink);
 // Null and *error when the socket cannot even be made (descriptors).
 std::unique_ptr<Transport> ConnectTcp(Loop& loop, const Endpoint& to, TransportSink& sink, Error* error);
 std::unique_ptr<Transport> ConnectTls(Loop& loop, const Endpoint& to, TlsClientContext& context,

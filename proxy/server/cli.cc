@@ -63,12 +63,13 @@ int Validate(const std::vector<std::string>& files, bool json) {
   return all.empty() ? kOk : kFailed;
 }
 
-int RunProxy(const std::string& file) {
+int RunProxy(const std::string& file, const std::string& tls_key_log) {
   ConfigResult result = LoadConfig(file);
   if (!result.config) {
     PrintProblems(result.problems);
     return kFailed;
   }
+  result.config->tls_key_log = tls_key_log;
   Server::BlockSignals();
   std::string error;
   auto server = Server::Make(std::move(*result.config), &error);
@@ -91,6 +92,8 @@ int RunCli(int argc, char** argv) {
   std::string config_file;
   auto* run = app.add_subcommand("run", "Serve traffic. TERM drains, QUIT stops, USR1 reopens the access log");
   run->add_option("-c,--config", config_file, "Configuration file")->required();
+  std::string tls_key_log;
+  run->add_option("--tls-key-log", tls_key_log, "Append the secrets of clients' TLS sessions to this file, to debug");
 
   std::vector<std::string> files;
   std::string format = "text";
@@ -133,7 +136,7 @@ int RunCli(int argc, char** argv) {
     // CLI11 has a code of its own for each kind of mistake; users know 0 and 2.
     return app.exit(e) == 0 ? kOk : kUsage;
   }
-  if (*run) return RunProxy(config_file);
+  if (*run) return RunProxy(config_file, tls_key_log);
   if (*validate) return Validate(files, format == "json");
   if (*demo) return RunDemo(demo_options);
   if (*region) return RunDrill(drill_options);

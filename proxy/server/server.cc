@@ -146,14 +146,22 @@ bool Server::Open(std::string* error) {
 }
 
 bool Server::OpenListeners(std::vector<std::vector<WorkerListener>>* sockets, std::string* error) {
+  std::shared_ptr<const TlsKeyLog> key_log;
+  if (!config_.tls_key_log.empty()) {
+    key_log = TlsKeyLog::Open(config_.tls_key_log, error);
+    if (!key_log) return false;
+    LogEvent(LogLevel::kWarning, "tls_key_log_on",
+             {{"path", config_.tls_key_log}, {"meaning", "whoever reads it can read the traffic of clients"}});
+  }
   for (const ListenerConfig& listener : config_.listeners) {
-    TlsServerContext* tls = nullptr;
+    std::shared_ptr<const TlsServerContext> tls;
     if (!listener.certificates.empty()) {
       std::vector<PemPair> pairs;
       for (const CertificateConfig& c : listener.certificates) pairs.push_back({c.certificate, c.key, c.inline_pem});
-      tls_.push_back(TlsServerContext::Make(pairs, error));
-      if (!tls_.back()) return false;
-      tls = tls_.back().get();
+      TlsServerOptions options = listener.tls;
+      options.key_log = key_log;
+      tls = TlsServerContext::Make(pairs, options, error);
+      if (!tls) return false;
     }
     auto address = ParseHostPort(listener.address);
     if (!address) {

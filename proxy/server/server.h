@@ -50,7 +50,6 @@ class Server {
   Config config_;
   Loop loop_;
   std::shared_ptr<const Model> model_;
-  std::vector<std::unique_ptr<TlsServerContext>> tls_;
   std::unique_ptr<OriginTlsContexts> origin_tls_;
   std::unique_ptr<AccessLogWriter> access_log_;
   std::unique_ptr<Controller> controller_;

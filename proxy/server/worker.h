@@ -21,7 +21,7 @@ namespace meridian {
 struct WorkerListener {
   int fd = -1;
   uint16_t port = 0;
-  TlsServerContext* tls = nullptr;
+  std::shared_ptr<const TlsServerContext> tls{};
   bool proxy_protocol = false;
   std::vector<Network> proxies = {};  // whose connections begin with a PROXY header; empty: all
   bool ExpectsProxyHeader(const Endpoint& peer) const;

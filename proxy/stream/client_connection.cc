@@ -56,16 +56,16 @@ class ClientConnection::Sniffer final : public Codec {
 // Reads the PROXY header, and not a byte more: what follows it is the transport's.
 class ClientConnection::ProxyPreamble {
  public:
-  ProxyPreamble(ClientConnection& connection, int fd, TlsServerContext* tls)
+  ProxyPreamble(ClientConnection& connection, int fd, std::shared_ptr<const TlsServerContext> tls)
       : connection_(connection),
         fd_(fd),
-        tls_(tls),
+        tls_(std::move(tls)),
         watch_(connection.loop_, fd, Watch::Mode::kEdge, Bind<&ProxyPreamble::OnReadable>(this),
                Bind<&ProxyPreamble::OnReadable>(this)) {}
   ~ProxyPreamble() {
     if (fd_ >= 0) close(fd_);
   }
-  TlsServerContext* tls() const { return tls_; }
+  std::shared_ptr<const TlsServerContext> TakeTls() { return std::move(tls_); }
   int TakeFd() { return std::exchange(fd_, -1); }
 
  private:
@@ -92,7 +92,7 @@ class ClientConnection::ProxyPreamble {
 
   ClientConnection& connection_;
   int fd_;
-  TlsServerContext* tls_;
+  std::shared_ptr<const TlsServerContext> tls_;
   Watch watch_;
 };
 
@@ -114,15 +114,15 @@ ClientConnection::ClientConnection(Loop& loop, ConnectionHost& host, const Messa
 
 ClientConnection::~ClientConnection() = default;
 
-bool ClientConnection::Start(int fd, TlsServerContext* tls, Duration proxy_header) {
-  if (proxy_header == Duration::zero()) return StartTransport(fd, tls);
-  preamble_ = std::make_unique<ProxyPreamble>(*this, fd, tls);
+bool ClientConnection::Start(int fd, std::shared_ptr<const TlsServerContext> tls, Duration proxy_header) {
+  if (proxy_header == Duration::zero()) return StartTransport(fd, std::move(tls));
+  preamble_ = std::make_unique<ProxyPreamble>(*this, fd, std::move(tls));
   timer_.Arm(proxy_header);
   return true;
 }
 
 void ClientConnection::OnProxyHeader(const ProxyHeader& header) {
-  TlsServerContext* tls = preamble_->tls();
+  std::shared_ptr<const TlsServerContext> tls = preamble_->TakeTls();
   const int fd = preamble_->TakeFd();
   // At once: its watch must be gone before the transport has its own.
   preamble_.reset();
@@ -136,7 +136,7 @@ void ClientConnection::OnProxyHeader(const ProxyHeader& header) {
     close(fd);
     return wire_.Close(kClosedByUs, false);
   }
-  if (!StartTransport(fd, tls)) wire_.Close(kClosedByUs, false);
+  if (!StartTransport(fd, std::move(tls))) wire_.Close(kClosedByUs, false);
 }
 
 void ClientConnection::OnBadProxyHeader() {
@@ -145,11 +145,11 @@ void ClientConnection::OnBadProxyHeader() {
   wire_.Close(kBadProxyHeader, true);
 }
 
-bool ClientConnection::StartTransport(int fd, TlsServerContext* tls) {
-  auto transport = tls ? AcceptTls(loop_, fd, *tls, wire_) : AcceptTcp(loop_, fd, wire_);
+bool ClientConnection::StartTransport(int fd, std::shared_ptr<const TlsServerContext> tls) {
+  info_.tls = tls != nullptr;
+  auto transport = tls ? AcceptTls(loop_, fd, std::move(tls), wire_) : AcceptTcp(loop_, fd, wire_);
   if (!transport) return false;
   wire_.SetTransport(std::move(transport));
-  info_.tls = tls != nullptr;
   timer_.Arm(timeouts_.handshake);
   return true;
 }

@@ -60,7 +60,7 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
                    const Endpoint& peer, uint16_t local_port);
   ~ClientConnection() override;
   // `proxy_header` > 0: a PROXY header comes first, in no more time than this.
-  bool Start(int fd, TlsServerContext* tls, Duration proxy_header = Duration::zero());
+  bool Start(int fd, std::shared_ptr<const TlsServerContext> tls, Duration proxy_header = Duration::zero());
 
   const ClientInfo& info() const { return info_; }
   const Endpoint& peer() const { return peer_; }
@@ -84,7 +84,7 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
  private:
   class Sniffer;
   class ProxyPreamble;
-  bool StartTransport(int fd, TlsServerContext* tls);
+  bool StartTransport(int fd, std::shared_ptr<const TlsServerContext> tls);
   void OnProxyHeader(const ProxyHeader& header);
   void OnBadProxyHeader();
   RequestHandler* OnRequestBegin(ServerStream& stream) override;

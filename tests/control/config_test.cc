@@ -93,7 +93,7 @@ TEST_F(CompleteConfig, SaysHowTheProcessRuns) {
 
 TEST_F(CompleteConfig, SaysWhereToListenAndWithWhichCertificates) {
   const std::vector<ListenerConfig>& listeners = config().listeners;
-  ASSERT_EQ(listeners.size(), 3u);
+  ASSERT_EQ(listeners.size(), 4u);
   EXPECT_EQ(listeners[0].address, "127.0.0.1:0");
   EXPECT_THAT(listeners[0].certificates, IsEmpty());
   EXPECT_TRUE(listeners[0].proxy_protocol);
@@ -106,6 +106,16 @@ TEST_F(CompleteConfig, SaysWhereToListenAndWithWhichCertificates) {
   EXPECT_EQ(listeners[1].certificates[0].key, kFixtures + "/edge.key");
   EXPECT_EQ(listeners[2].address, "127.0.0.1:8444") << "localhost is an address from here on";
   EXPECT_EQ(listeners[2].certificates.size(), 2u);
+  EXPECT_EQ(listeners[3].certificates.size(), 2u) << "the same in a map, beside options";
+  EXPECT_EQ(listeners[3].certificates[1].key, kFixtures + "/edge.key");
+}
+
+TEST_F(CompleteConfig, SaysWhichTlsAListenerSpeaks) {
+  const std::vector<ListenerConfig>& listeners = config().listeners;
+  EXPECT_EQ(listeners[1].tls.min_version, TlsVersion::kTls13);
+  EXPECT_THAT(listeners[1].tls.ciphersuites, ElementsAre("TLS_AES_256_GCM_SHA384"));
+  EXPECT_EQ(listeners[3].tls.min_version, TlsVersion::kTls12);
+  EXPECT_THAT(listeners[3].tls.ciphers, ElementsAre("ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"));
 }
 
 TEST_F(CompleteConfig, SaysTheLimits) {
@@ -469,6 +479,40 @@ INSTANTIATE_TEST_SUITE_P(
         Slip{"AnEmptyListOfCertificates",
              SmallWith(2, "  - { address: '127.0.0.1:80', tls: [] }"),
              {"2:37 'tls' holds no certificate"}}),
+    SlipName);
+
+// The third line is a listener's `tls`.
+std::string Tls(const std::string& text) { return SmallWith(2, "  - address: 127.0.0.1:80\n    tls: " + text); }
+
+INSTANTIATE_TEST_SUITE_P(
+    TlsOfAListener, ConfigSlip,
+    testing::Values(
+        Slip{"OptionsWithoutACertificate",
+             Tls("{ min_version: 1.3 }"),
+             {"3:5 'tls' has no 'certificate'", "3:5 'tls' has no 'key'"}},
+        Slip{"APairBesideAListOfPairs",
+             Tls("{ certificate: edge.pem, certificates: [{ certificate: edge.pem, key: edge.key }] }"),
+             {"3:12 'certificate' beside 'certificates': write it into an item of the list"}},
+        Slip{"AnEmptyListBesideOptions", Tls("{ certificates: [] }"), {"3:26 'certificates' holds no certificate"}},
+        Slip{"AListThatIsAMap",
+             Tls("{ certificates: { key: edge.key } }"),
+             {"3:26 'certificates' must be a list, but is a map"}},
+        Slip{"AVersionThatIsNotSafe",
+             Tls("{ certificate: edge.pem, key: edge.key, min_version: 1.1 }"),
+             {"3:63 'min_version' must be 1.2 or 1.3, but is '1.1'; did you mean '1.2'?"}},
+        Slip{"ACipherThatNobodyKnows",
+             Tls("{ certificate: edge.pem, key: edge.key, ciphers: [HIGH] }"),
+             {"3:60 'ciphers' must be a name that OpenSSL knows, as in ECDHE-ECDSA-AES128-GCM-SHA256"}},
+        Slip{"ACipherThatHttp2Forbids",
+             Tls("{ certificate: edge.pem, key: edge.key, ciphers: [AES128-GCM-SHA256, ECDHE-RSA-AES128-SHA256] }"),
+             {"3:60 'ciphers' must be ECDHE with AEAD: HTTP/2 allows no other (RFC 9113 §9.2.2)",
+              "3:79 'ciphers' must be ECDHE with AEAD: HTTP/2 allows no other (RFC 9113 §9.2.2)"}},
+        Slip{"ASuiteOfTheWrongVersion",
+             Tls("{ certificate: edge.pem, key: edge.key, ciphersuites: [ECDHE-RSA-AES128-GCM-SHA256] }"),
+             {"3:65 'ciphersuites' must be of TLS 1.3; those of TLS 1.2 are 'ciphers'"}},
+        Slip{"CiphersThatNoConnectionCanHave",
+             Tls("{ certificate: edge.pem, key: edge.key, min_version: 1.3, ciphers: [ECDHE-RSA-AES128-GCM-SHA256] }"),
+             {"3:10 'ciphers' has no effect: they are of TLS 1.2, and 'min_version' is 1.3"}}),
     SlipName);
 
 INSTANTIATE_TEST_SUITE_P(

@@ -7,6 +7,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -251,9 +252,9 @@ class Identity {
 
 class TlsTransportTest : public TransportTest {
  protected:
-  void Serve(std::vector<PemPair> pairs) {
+  void Serve(std::vector<PemPair> pairs, const TlsServerOptions& options = {}) {
     std::string problem;
-    context_ = TlsServerContext::Make(pairs, &problem);
+    context_ = TlsServerContext::Make(pairs, options, &problem);
     ASSERT_TRUE(context_) << problem;
   }
   // True: both sides are through the handshake.
@@ -263,7 +264,7 @@ class TlsTransportTest : public TransportTest {
     EXPECT_TRUE(trust_) << problem;
     Error failed;
     client_.transport = ConnectTls(loop_, address_, *trust_, name, client_, &failed);
-    server_.transport = AcceptTls(loop_, TakeAccepted(), *context_, server_);
+    server_.transport = AcceptTls(loop_, TakeAccepted(), context_, server_);
     EXPECT_TRUE(RunUntil(loop_, [&] { return (client_.ready && server_.ready) || client_.error || server_.error; }));
     return client_.ready && server_.ready;
   }
@@ -284,7 +285,7 @@ class TlsTransportTest : public TransportTest {
     raw.ssl = SSL_new(raw.ctx);
     SSL_set_fd(raw.ssl, raw.fd);
     SSL_set_connect_state(raw.ssl);
-    server_.transport = AcceptTls(loop_, TakeAccepted(), *context_, server_);
+    server_.transport = AcceptTls(loop_, TakeAccepted(), context_, server_);
     int rc = -1;
     EXPECT_TRUE(RunUntil(loop_, [&] {
       rc = SSL_do_handshake(raw.ssl);
@@ -302,7 +303,7 @@ class TlsTransportTest : public TransportTest {
     return type;
   }
 
-  std::unique_ptr<TlsServerContext> context_;
+  std::shared_ptr<const TlsServerContext> context_;
   std::unique_ptr<TlsClientContext> trust_;
 };
 
@@ -361,7 +362,7 @@ TEST_F(TlsTransportTest, TheNameOfTheClientChoosesTheCertificate) {
     if (*sni) SSL_ctrl(raw.ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(sni));
     SSL_set_fd(raw.ssl, raw.fd);
     SSL_set_connect_state(raw.ssl);
-    server_.transport = AcceptTls(loop_, TakeAccepted(), *context_, server_);
+    server_.transport = AcceptTls(loop_, TakeAccepted(), context_, server_);
     int rc = -1;
     if (!RunUntil(loop_, [&] { return (rc = SSL_do_handshake(raw.ssl)) == 1; })) return cn;
     X509* cert = SSL_get1_peer_certificate(raw.ssl);
@@ -402,7 +403,12 @@ TEST_F(TlsTransportTest, AClientWithoutACommonProtocolFailsInTheHandshake) {
                           reinterpret_cast<const unsigned char*>("\x03"
                                                                  "foo"),
                           4);
+  static int alert = 0;
+  SSL_CTX_set_info_callback(raw.ctx, [](const SSL*, int where, int value) {
+    if (where & SSL_CB_READ_ALERT) alert = value & 0xff;
+  });
   EXPECT_FALSE(RawHandshake(raw));
+  EXPECT_EQ(alert, SSL_AD_NO_APPLICATION_PROTOCOL) << "RFC 7301 §3.2";
 }
 
 TEST_F(TlsTransportTest, AClientWithoutAlpnIsServed) {
@@ -431,6 +437,94 @@ TEST_F(TlsTransportTest, Tls12IsServed) {
   RawClient raw;
   SSL_CTX_set_max_proto_version(raw.ctx, TLS1_2_VERSION);
   EXPECT_TRUE(RawHandshake(raw));
+}
+
+TEST_F(TlsTransportTest, AListenerMayAskForTls13) {
+  const Identity shop("shop.example", false);
+  Serve({shop.pair}, {.min_version = TlsVersion::kTls13});
+  {
+    RawClient raw;
+    EXPECT_TRUE(RawHandshake(raw));
+  }
+  server_.transport.reset();
+  server_.ready = false;
+  RawClient raw;
+  SSL_CTX_set_max_proto_version(raw.ctx, TLS1_2_VERSION);
+  EXPECT_FALSE(RawHandshake(raw));
+}
+
+TEST_F(TlsTransportTest, AListenerMayChooseItsCiphersInItsOwnOrder) {
+  const Identity shop("shop.example", false);
+  Serve({shop.pair}, {.ciphers = {"ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256"},
+                      .ciphersuites = {"TLS_AES_256_GCM_SHA384", "TLS_AES_128_GCM_SHA256"}});
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    server_.transport.reset();
+    server_.ready = false;
+    RawClient raw;
+    SSL_CTX_set_max_proto_version(raw.ctx, version);
+    SSL_CTX_set_cipher_list(raw.ctx, "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384");
+    SSL_CTX_set_ciphersuites(raw.ctx, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384");
+    ASSERT_TRUE(RawHandshake(raw));
+    EXPECT_EQ(SSL_CIPHER_get_bits(SSL_get_current_cipher(raw.ssl), nullptr), 256);
+  }
+}
+
+TEST(TlsContextTest, EveryCipherThatIsUsedByDefaultMayBeNamed) {
+  for (const char* name : {"ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-CHACHA20-POLY1305"}) {
+    EXPECT_EQ(CheckTlsCipher(name, TlsVersion::kTls12), "") << name;
+    EXPECT_NE(CheckTlsCipher(name, TlsVersion::kTls13), "") << name;
+  }
+  for (const char* name : {"TLS_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"}) {
+    EXPECT_EQ(CheckTlsCipher(name, TlsVersion::kTls13), "") << name;
+    EXPECT_NE(CheckTlsCipher(name, TlsVersion::kTls12), "") << name;
+  }
+}
+
+TEST(TlsContextTest, WeakCiphersMayNotBeNamed) {
+  for (const char* name :
+       {"AES128-SHA", "AES128-GCM-SHA256", "ECDHE-RSA-AES128-SHA256", "DHE-RSA-AES128-GCM-SHA256", "NULL-SHA256",
+        "ADH-AES128-GCM-SHA256", "ALL", "", "ECDHE-RSA-AES128-GCM-SHA256:AES128-SHA"}) {
+    EXPECT_NE(CheckTlsCipher(name, TlsVersion::kTls12), "") << name;
+  }
+}
+
+TEST_F(TlsTransportTest, TheSecretsOfAConnectionAreLoggedOnlyWhereTheyAreAskedFor) {
+  const Identity shop("shop.example", false);
+  const std::string path = shop.ca_file + ".keys";
+  std::string problem;
+  Serve({shop.pair}, {.key_log = TlsKeyLog::Open(path, &problem)});
+  RawClient raw;
+  ASSERT_TRUE(RawHandshake(raw)) << problem;
+  std::ifstream in(path);
+  const std::string text{std::istreambuf_iterator<char>(in), {}};
+  EXPECT_NE(text.find("CLIENT_TRAFFIC_SECRET_0 "), std::string::npos) << text;
+  EXPECT_EQ(text.back(), '\n');
+  struct stat info {};
+  ASSERT_EQ(stat(path.c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0600u) << "whoever reads it can read the traffic";
+  unlink(path.c_str());
+  EXPECT_FALSE(TlsKeyLog::Open("/nowhere/keys", &problem));
+  EXPECT_NE(problem.find("/nowhere/keys"), std::string::npos);
+}
+
+TEST_F(TlsTransportTest, NothingIsTakenBeforeTheHandshakeIsOver) {
+  // 0-RTT: what is sent early can be sent again by anybody who saw it. No ticket invites to it.
+  const Identity shop("shop.example", false);
+  Serve({shop.pair});
+  RawClient raw;
+  static long early = -1;
+  SSL_CTX_set_session_cache_mode(raw.ctx, SSL_SESS_CACHE_CLIENT);
+  SSL_CTX_sess_set_new_cb(raw.ctx, [](SSL*, SSL_SESSION* session) {
+    early = SSL_SESSION_get_max_early_data(session);
+    return 0;
+  });
+  ASSERT_TRUE(RawHandshake(raw));
+  char byte = 0;
+  EXPECT_TRUE(RunUntil(loop_, [&] {
+    SSL_read(raw.ssl, &byte, 1);
+    return early >= 0;
+  }));
+  EXPECT_EQ(early, 0);
 }
 
 TEST_F(TlsTransportTest, ManyMegabytesArriveWholeWithBackPressure) {
@@ -482,7 +576,7 @@ TEST_F(TlsTransportTest, TwoConnectionsShareNoScratchBytes) {
   End other_client, other_server;
   Error problem;
   other_client.transport = ConnectTls(loop_, address_, *trust_, "shop.example", other_client, &problem);
-  other_server.transport = AcceptTls(loop_, TakeAccepted(), *context_, other_server);
+  other_server.transport = AcceptTls(loop_, TakeAccepted(), context_, other_server);
   ASSERT_TRUE(RunUntil(loop_, [&] { return other_client.ready && other_server.ready; }));
   server_.reading = other_server.reading = false;
   client_.Send(std::string(20000, 'a'));
@@ -529,7 +623,7 @@ TEST_F(TlsTransportTest, GarbageInsteadOfAHandshakeFailsAndIsTheClientsFault) {
   Serve({shop.pair});
   Error problem;
   const int raw = StartConnect(address_, &problem);
-  server_.transport = AcceptTls(loop_, TakeAccepted(), *context_, server_);
+  server_.transport = AcceptTls(loop_, TakeAccepted(), context_, server_);
   const std::string_view garbage = "GET / HTTP/1.1\r\nhost: shop.example\r\n\r\n";
   ASSERT_EQ(send(raw, garbage.data(), garbage.size(), 0), static_cast<ssize_t>(garbage.size()));
   EXPECT_TRUE(RunUntil(loop_, [&] { return bool(server_.error); }));
@@ -540,7 +634,7 @@ TEST_F(TlsTransportTest, GarbageInsteadOfAHandshakeFailsAndIsTheClientsFault) {
 
 TEST(TlsContextTest, ErrorsNameTheFileThatCannotBeUsed) {
   std::string problem;
-  EXPECT_FALSE(TlsServerContext::Make({{"/nowhere/cert.pem", "/nowhere/key.pem", false}}, &problem));
+  EXPECT_FALSE(TlsServerContext::Make({{"/nowhere/cert.pem", "/nowhere/key.pem", false}}, {}, &problem));
   EXPECT_NE(problem.find("/nowhere/cert.pem"), std::string::npos) << problem;
   EXPECT_FALSE(TlsClientContext::Make("/nowhere/ca.pem", true, false, &problem));
   EXPECT_NE(problem.find("/nowhere/ca.pem"), std::string::npos) << problem;
@@ -549,7 +643,7 @@ TEST(TlsContextTest, ErrorsNameTheFileThatCannotBeUsed) {
 TEST(TlsContextTest, AKeyOfAnotherCertificateIsRefused) {
   const Identity a("a.example", false), b("b.example", false);
   std::string problem;
-  EXPECT_FALSE(TlsServerContext::Make({{a.pair.certificate_file, b.pair.key_file, true}}, &problem));
+  EXPECT_FALSE(TlsServerContext::Make({{a.pair.certificate_file, b.pair.key_file, true}}, {}, &problem));
   EXPECT_NE(problem.find("does not belong"), std::string::npos) << problem;
 }
 

@@ -15,17 +15,17 @@ std::string Key(const std::string& indent, const std::string& key, const std::st
   return value.empty() ? "" : indent + key + ": " + value + "\n";
 }
 
-std::string Listener(const std::vector<CertificateFiles>& certificates) {
+std::string Listener(const std::vector<CertificateFiles>& certificates, const std::string& tls) {
   std::string text = "  - address: \"127.0.0.1:0\"\n";
   if (certificates.empty()) return text;
-  if (certificates.size() == 1) {
+  if (certificates.size() == 1 && tls.empty()) {
     return text + "    tls: { certificate: " + certificates[0].certificate + ", key: " + certificates[0].key + " }\n";
   }
-  text += "    tls:\n";
+  text += tls.empty() ? "    tls:\n" : "    tls:\n      certificates:\n";
   for (const CertificateFiles& files : certificates) {
     text += "      - { certificate: " + files.certificate + ", key: " + files.key + " }\n";
   }
-  return text;
+  return text + (tls.empty() ? "" : "      " + tls + "\n");
 }
 
 std::string Service(const ServiceConfig& service) {
@@ -45,7 +45,7 @@ std::string Route(const RouteConfig& route) {
 std::string EdgeConfig::Yaml(const std::string& access_log) const {
   std::string text = "workers: " + std::to_string(workers) + "\n" + kWorld + extra;
   text += "access_log: { enabled: true, path: " + access_log + ", format: json }\nlisteners:\n";
-  for (const auto& certificates : listeners) text += Listener(certificates) + listener_extra;
+  for (const auto& certificates : listeners) text += Listener(certificates, tls) + listener_extra;
   text += "services:\n";
   for (const ServiceConfig& service : services) text += Service(service);
   text += "routes:\n";

@@ -40,7 +40,9 @@ struct EdgeConfig {
   std::string listener_extra{};  // "    key: value\n" for each listener
   std::vector<ServiceConfig> services{};
   std::vector<RouteConfig> routes{{}};
-  std::string extra{};  // further top-level lines, as they are
+  std::string tls{};                 // further keys of the listeners' `tls`, one line of YAML: "min_version: 1.3"
+  std::vector<std::string> flags{};  // further arguments of `meridian run`
+  std::string extra{};               // further top-level lines, as they are
 
   std::string Yaml(const std::string& access_log) const;
 };

@@ -36,7 +36,9 @@ MeridianProcess::MeridianProcess(const std::string& binary, const EdgeConfig& co
     : access_log_(dir_.File("access.log")) {
   const std::string file = dir_.File("edge.yaml");
   WriteFile(file, config.Yaml(access_log_));
-  process_.emplace(dir_, "meridian", ProcessOptions{.argv = {binary, "run", "-c", file}});
+  std::vector<std::string> argv = {binary, "run", "-c", file};
+  argv.insert(argv.end(), config.flags.begin(), config.flags.end());
+  process_.emplace(dir_, "meridian", ProcessOptions{.argv = argv});
   const bool ready = Eventually(
       [&] {
         if (!process_->Running()) return true;

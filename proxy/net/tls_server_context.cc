@@ -1,0 +1,180 @@
+#include "net/tls_server_context.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include <algorithm>
+#include <map>
+
+#include "net/tls_certificate.h"
+
+namespace meridian {
+namespace {
+
+constexpr unsigned char kServerAlpn[] = "\x02h2\x08http/1.1";
+constexpr char kTls12Ciphers[] =
+    "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+    "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+constexpr char kTls13Ciphers[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256";
+constexpr char kAllTls13Ciphers[] =
+    "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_CCM_SHA256:"
+    "TLS_AES_128_CCM_8_SHA256";
+
+using CtxPtr = std::unique_ptr<SSL_CTX, TlsFree<&SSL_CTX_free>>;
+
+bool Install(SSL_CTX* ctx, const Certificate& c) {
+  if (SSL_CTX_use_certificate(ctx, c.leaf.get()) != 1) return false;
+  if (SSL_CTX_clear_chain_certs(ctx) != 1) return false;
+  for (const auto& link : c.chain) {
+    if (SSL_CTX_add1_chain_cert(ctx, link.get()) != 1) return false;
+  }
+  return SSL_CTX_use_PrivateKey(ctx, c.key.get()) == 1;
+}
+
+std::string Joined(const std::vector<std::string>& names, const char* standard) {
+  if (names.empty()) return standard;
+  std::string all;
+  for (const std::string& name : names) all += (all.empty() ? "" : ":") + name;
+  return all;
+}
+
+const SSL_CIPHER* FindCipher(SSL_CTX* ctx, const std::string& name) {
+  const STACK_OF(SSL_CIPHER)* all = SSL_CTX_get_ciphers(ctx);
+  for (int i = 0; i < sk_SSL_CIPHER_num(all); ++i) {
+    const SSL_CIPHER* cipher = sk_SSL_CIPHER_value(all, i);
+    if (name == SSL_CIPHER_get_name(cipher)) return cipher;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+std::string CheckTlsCipher(const std::string& name, TlsVersion version) {
+  const CtxPtr ctx(SSL_CTX_new(TLS_server_method()));
+  if (!ctx || SSL_CTX_set_cipher_list(ctx.get(), "ALL:COMPLEMENTOFALL:@SECLEVEL=0") != 1 ||
+      SSL_CTX_set_ciphersuites(ctx.get(), kAllTls13Ciphers) != 1) {
+    return "cannot be checked: " + DrainTlsErrors();
+  }
+  const SSL_CIPHER* cipher = FindCipher(ctx.get(), name);
+  if (!cipher)
+    return "must be a name that OpenSSL knows, as in " +
+           std::string(version == TlsVersion::kTls13 ? "TLS_AES_128_GCM_SHA256" : "ECDHE-ECDSA-AES128-GCM-SHA256");
+  const bool is13 = std::string_view(SSL_CIPHER_get_version(cipher)) == "TLSv1.3";
+  if (version == TlsVersion::kTls13) return is13 ? "" : "must be of TLS 1.3; those of TLS 1.2 are 'ciphers'";
+  if (is13) return "must be of TLS 1.2; those of TLS 1.3 are 'ciphersuites'";
+  const int authentication = SSL_CIPHER_get_auth_nid(cipher);
+  const bool good = SSL_CIPHER_is_aead(cipher) && SSL_CIPHER_get_kx_nid(cipher) == NID_kx_ecdhe &&
+                    (authentication == NID_auth_rsa || authentication == NID_auth_ecdsa);
+  return good ? "" : "must be ECDHE with AEAD: HTTP/2 allows no other (RFC 9113 §9.2.2)";
+}
+
+struct TlsServerContext::Store {
+  std::vector<CtxPtr> contexts;                        // the first is for clients that name no server we know
+  std::map<std::string, SSL_CTX*, std::less<>> names;  // lower case, exact or "*.suffix"
+  std::shared_ptr<const TlsKeyLog> key_log;
+
+  CtxPtr NewContext(const TlsServerOptions& options) const;
+};
+
+struct TlsServerContext::Callbacks {
+  static const TlsServerContext& Of(const SSL* ssl) {
+    return *static_cast<const TlsServerContext*>(SSL_get_app_data(ssl));
+  }
+
+  static int OnServerName(SSL* ssl, int*, void*) {
+    const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    if (!name) return SSL_TLSEXT_ERR_NOACK;
+    if (SSL_CTX* ctx = Of(ssl).Find(name)) SSL_set_SSL_CTX(ssl, ctx);
+    return SSL_TLSEXT_ERR_OK;
+  }
+
+  static int SelectAlpn(SSL*, const unsigned char** out, unsigned char* out_len, const unsigned char* in,
+                        unsigned in_len, void*) {
+    unsigned char* chosen = nullptr;
+    if (SSL_select_next_proto(&chosen, out_len, kServerAlpn, sizeof kServerAlpn - 1, in, in_len) !=
+        OPENSSL_NPN_NEGOTIATED) {
+      return SSL_TLSEXT_ERR_ALERT_FATAL;
+    }
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+  }
+
+  static void LogKey(const SSL* ssl, const char* line) { Of(ssl).store_->key_log->Write(line); }
+};
+
+CtxPtr TlsServerContext::Store::NewContext(const TlsServerOptions& options) const {
+  CtxPtr made(SSL_CTX_new(TLS_server_method()));
+  SSL_CTX* ctx = made.get();
+  if (!ctx) return nullptr;
+  SSL_CTX_set_min_proto_version(ctx, options.min_version == TlsVersion::kTls13 ? TLS1_3_VERSION : TLS1_2_VERSION);
+  SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                               SSL_OP_PRIORITIZE_CHACHA);
+  SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+  if (SSL_CTX_set_cipher_list(ctx, Joined(options.ciphers, kTls12Ciphers).c_str()) != 1) return nullptr;
+  if (SSL_CTX_set_ciphersuites(ctx, Joined(options.ciphersuites, kTls13Ciphers).c_str()) != 1) return nullptr;
+  SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384");
+  SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);  // tickets need no shared, locked cache
+  SSL_CTX_set_num_tickets(ctx, 1);
+  SSL_CTX_set_max_early_data(ctx, 0);  // what is sent early can be sent again by anybody (RFC 8470)
+  SSL_CTX_set_alpn_select_cb(ctx, Callbacks::SelectAlpn, nullptr);
+  SSL_CTX_set_tlsext_servername_callback(ctx, Callbacks::OnServerName);
+  if (key_log) SSL_CTX_set_keylog_callback(ctx, Callbacks::LogKey);
+  return made;
+}
+
+TlsServerContext::~TlsServerContext() = default;
+
+std::shared_ptr<const TlsServerContext> TlsServerContext::Make(const std::vector<PemPair>& pairs,
+                                                               const TlsServerOptions& options, std::string* error) {
+  auto store = std::make_shared<Store>();
+  store->key_log = options.key_log;
+  std::vector<std::vector<std::string>> names_of_context;
+  for (const PemPair& pair : pairs) {
+    Certificate certificate;
+    if (!ReadCertificate(pair, &certificate, error)) return nullptr;
+    // Same names: the other key type for the same site. OpenSSL picks by the client's signature algorithms.
+    const auto same = std::find(names_of_context.begin(), names_of_context.end(), certificate.names);
+    SSL_CTX* ctx = nullptr;
+    if (same != names_of_context.end()) {
+      ctx = store->contexts[static_cast<size_t>(same - names_of_context.begin())].get();
+    } else {
+      store->contexts.push_back(store->NewContext(options));
+      ctx = store->contexts.back().get();
+      if (!ctx) {
+        *error = "cannot make a TLS context: " + DrainTlsErrors();
+        return nullptr;
+      }
+      names_of_context.push_back(certificate.names);
+      for (const std::string& name : certificate.names) store->names.emplace(name, ctx);
+    }
+    if (!Install(ctx, certificate)) {
+      *error =
+          "cannot use " + (pair.inline_pem ? "the given PEM text" : pair.certificate_file) + ": " + DrainTlsErrors();
+      return nullptr;
+    }
+  }
+  if (store->contexts.empty()) {
+    *error = "no certificate";
+    return nullptr;
+  }
+  return std::shared_ptr<const TlsServerContext>(new TlsServerContext(std::move(store)));
+}
+
+ssl_st* TlsServerContext::NewSession() const {
+  SSL* ssl = SSL_new(store_->contexts[0].get());
+  if (!ssl) return nullptr;
+  SSL_set_app_data(ssl, const_cast<TlsServerContext*>(this));
+  SSL_set_accept_state(ssl);
+  return ssl;
+}
+
+ssl_ctx_st* TlsServerContext::Find(std::string_view given) const {
+  const std::string name = LowerCase(given);
+  if (const auto exact = store_->names.find(name); exact != store_->names.end()) return exact->second;
+  const size_t dot = name.find('.');
+  if (dot == std::string::npos) return nullptr;
+  const auto wildcard = store_->names.find("*" + name.substr(dot));
+  return wildcard == store_->names.end() ? nullptr : wildcard->second;
+}
+
+}  // namespace meridian

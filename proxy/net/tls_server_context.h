@@ -1,0 +1,64 @@
+// TLS towards clients: certificates, versions and suites of one listener. Immutable after construction, shared by all
+// threads; what changes is a new context that takes the old one's place, while connections keep theirs.
+//
+// TLS 1.2 and 1.3, AEAD suites with forward secrecy only, AES-128-GCM first; ALPN h2 then http/1.1 (no overlap: the
+// handshake fails, RFC 7301 §3.2); certificates chosen by SNI, exact name before wildcard before the first
+// certificate; an ECDSA and an RSA certificate for the same names serve side by side. No renegotiation, no compression,
+// no 0-RTT.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/tls_context.h"
+
+namespace meridian {
+
+enum class TlsVersion : uint8_t { kTls12, kTls13 };
+
+// The secrets of sessions, in the format that packet analysers read. Thread-safe.
+class TlsKeyLog {
+ public:
+  // Appends to `path`, which only its owner may read. Null and *error.
+  static std::shared_ptr<const TlsKeyLog> Open(const std::string& path, std::string* error);
+  ~TlsKeyLog();
+  void Write(std::string_view line) const;
+
+ private:
+  explicit TlsKeyLog(int fd) : fd_(fd) {}
+  const int fd_;
+};
+
+struct TlsServerOptions {
+  TlsVersion min_version = TlsVersion::kTls12;
+  // Most wanted first, as OpenSSL names them; empty: the defaults. REQUIRES: CheckTlsCipher has nothing to say.
+  std::vector<std::string> ciphers;       // TLS 1.2
+  std::vector<std::string> ciphersuites;  // TLS 1.3
+  std::shared_ptr<const TlsKeyLog> key_log;
+};
+
+// What is wrong with this name of a cipher of TLS 1.2, or of a cipher suite of TLS 1.3; or nothing. Only ephemeral keys
+// and AEAD: what else HTTP/2 forbids (RFC 9113 §9.2.2), and HTTP/1.1 has no need of.
+std::string CheckTlsCipher(const std::string& name, TlsVersion version);
+
+class TlsServerContext {
+ public:
+  // Null and *error with a sentence naming the file when a certificate or key can't be used.
+  static std::shared_ptr<const TlsServerContext> Make(const std::vector<PemPair>& certificates,
+                                                      const TlsServerOptions& options, std::string* error);
+  ~TlsServerContext();
+  // Null when out of memory. The context must outlive the session.
+  ssl_st* NewSession() const;
+
+ private:
+  struct Callbacks;  // of OpenSSL
+  struct Store;      // what takes time to make
+  explicit TlsServerContext(std::shared_ptr<const Store> store) : store_(std::move(store)) {}
+  ssl_ctx_st* Find(std::string_view name) const;
+  const std::shared_ptr<const Store> store_;
+};
+
+}  // namespace meridian
