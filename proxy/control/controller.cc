@@ -92,6 +92,10 @@ void Controller::Start(std::function<void()> on_ready) {
     if (origin.prober) origin.prober->Start();
   }
   tick_timer_.Arm(kTick);
+  if (!tls_) return;
+  tls_->Start([this](size_t listener, const std::shared_ptr<const TlsServerContext>& tls) {
+    for (WorkerHandle* worker : workers_) worker->PublishTls(listener, tls);
+  });
 }
 
 uint64_t Controller::Random() { return SplitMix64(random_); }
@@ -363,6 +367,7 @@ Status Controller::GetStatus() {
   status.snapshot = snapshot_->version;
   status.uptime_s = ToSeconds(loop_.Now() - started_);
   status.dns_failures = endpoint_feed_.failures();
+  if (tls_) tls_->Fill(&status);
   status.ready = ready_ && !draining_;
   status.draining = draining_;
   for (const WorkerStats* worker : stats_) {

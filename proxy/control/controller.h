@@ -15,6 +15,7 @@
 #include "control/endpoint_feed.h"
 #include "control/failover_watch.h"
 #include "control/latency_feed.h"
+#include "control/listener_tls.h"
 #include "health/prober.h"
 #include "policy/breaker.h"
 #include "policy/region_ranking.h"
@@ -26,6 +27,8 @@ namespace meridian {
 class WorkerHandle {
  public:
   virtual void Publish(std::shared_ptr<const Snapshot> snapshot) = 0;
+  // The connections that come from here on.
+  virtual void PublishTls(size_t listener, std::shared_ptr<const TlsServerContext> tls) = 0;
   virtual void GrantTrial(uint16_t service, uint16_t region) = 0;
   virtual const WorkerStats& stats() = 0;
 
@@ -47,6 +50,7 @@ class Controller final : public AdminBackend, public OutcomeSink, private ProbeS
   void AddWorker(WorkerHandle& worker);
   // The workers are about to go: nothing is published, granted or read from here on.
   void ForgetWorkers();
+  void SetTls(ListenerTls* tls) { tls_ = tls; }
   void SetAccessLog(const AccessLogWriter* log) { access_log_ = log; }
   // Starts names and probes. `on_ready` is called once, when every name and every probed origin had its first answer.
   void Start(std::function<void()> on_ready);
@@ -129,6 +133,7 @@ class Controller final : public AdminBackend, public OutcomeSink, private ProbeS
   std::vector<const WorkerStats*> stats_;  // theirs
   size_t next_worker_ = 0;
   const AccessLogWriter* access_log_ = nullptr;
+  ListenerTls* tls_ = nullptr;
   std::function<void()> on_ready_;
   bool ready_ = false;
   bool draining_ = false;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <ctime>
 
 namespace meridian {
 namespace {
@@ -33,6 +34,11 @@ std::vector<std::string> NamesOf(X509* leaf) {
   }
   std::sort(names.begin(), names.end());
   return names;
+}
+
+int64_t ExpiryOf(const X509* leaf) {
+  tm end{};
+  return ASN1_TIME_to_tm(X509_get0_notAfter(leaf), &end) == 1 ? timegm(&end) : 0;
 }
 
 // No passphrase prompts: an encrypted key is an error.
@@ -78,6 +84,7 @@ bool ReadCertificate(const PemPair& pair, Certificate* out, std::string* error) 
   }
   ERR_clear_error();
   out->names = NamesOf(out->leaf.get());
+  out->expires_unix_s = ExpiryOf(out->leaf.get());
   return true;
 }
 

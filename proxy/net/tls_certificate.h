@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ struct Certificate {
   X509Ptr leaf;
   std::vector<X509Ptr> chain;
   KeyPtr key;
+  int64_t expires_unix_s = 0;
   std::vector<std::string> names;  // lower case, sorted; "*.suffix" among them
 };
 

@@ -1,9 +1,13 @@
 #include "net/tls_server_context.h"
 
+#include <openssl/core_names.h>
 #include <openssl/err.h>
+#include <openssl/params.h>
+#include <openssl/rand.h>
 #include <openssl/ssl.h>
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 
 #include "net/tls_certificate.h"
@@ -19,6 +23,10 @@ constexpr char kTls13Ciphers[] = "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:
 constexpr char kAllTls13Ciphers[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_CCM_SHA256:"
     "TLS_AES_128_CCM_8_SHA256";
+
+constexpr unsigned char kSessionContext[] = "meridian";
+// A ticket lives as long as its key may be accepted at least: two rotations.
+constexpr long kSessionSeconds = 24 * 3600;
 
 using CtxPtr = std::unique_ptr<SSL_CTX, TlsFree<&SSL_CTX_free>>;
 
@@ -72,6 +80,7 @@ struct TlsServerContext::Store {
   std::vector<CtxPtr> contexts;                        // the first is for clients that name no server we know
   std::map<std::string, SSL_CTX*, std::less<>> names;  // lower case, exact or "*.suffix"
   std::shared_ptr<const TlsKeyLog> key_log;
+  std::vector<Expiry> expiries;
 
   CtxPtr NewContext(const TlsServerOptions& options) const;
 };
@@ -99,6 +108,25 @@ struct TlsServerContext::Callbacks {
     return SSL_TLSEXT_ERR_OK;
   }
 
+  // Called to seal a new ticket (1: done) and to open one (0: not ours, 1, 2: and give the client a new one).
+  static int OnTicket(SSL* ssl, unsigned char* name, unsigned char* iv, EVP_CIPHER_CTX* cipher, EVP_MAC_CTX* mac,
+                      int seal) {
+    const TicketKeys& keys = *Of(ssl).tickets_;
+    const TicketKeys::Key* key = seal ? &keys.current() : keys.Find(name);
+    if (!key) return 0;
+    if (seal) {
+      std::memcpy(name, key->name, TicketKeys::kNameSize);
+      if (RAND_bytes(iv, 16) != 1) return -1;
+    }
+    char digest[] = "SHA256";
+    OSSL_PARAM parameters[] = {
+        OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, const_cast<unsigned char*>(key->mac), sizeof key->mac),
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0), OSSL_PARAM_construct_end()};
+    if (EVP_MAC_CTX_set_params(mac, parameters) != 1) return -1;
+    if (EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), nullptr, key->cipher, iv, seal) != 1) return -1;
+    return seal || key == &keys.current() ? 1 : 2;
+  }
+
   static void LogKey(const SSL* ssl, const char* line) { Of(ssl).store_->key_log->Write(line); }
 };
 
@@ -115,6 +143,9 @@ CtxPtr TlsServerContext::Store::NewContext(const TlsServerOptions& options) cons
   SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384");
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);  // tickets need no shared, locked cache
   SSL_CTX_set_num_tickets(ctx, 1);
+  SSL_CTX_set_timeout(ctx, kSessionSeconds);
+  SSL_CTX_set_session_id_context(ctx, kSessionContext, sizeof kSessionContext - 1);
+  SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, Callbacks::OnTicket);
   SSL_CTX_set_max_early_data(ctx, 0);  // what is sent early can be sent again by anybody (RFC 8470)
   SSL_CTX_set_alpn_select_cb(ctx, Callbacks::SelectAlpn, nullptr);
   SSL_CTX_set_tlsext_servername_callback(ctx, Callbacks::OnServerName);
@@ -147,6 +178,7 @@ std::shared_ptr<const TlsServerContext> TlsServerContext::Make(const std::vector
       names_of_context.push_back(certificate.names);
       for (const std::string& name : certificate.names) store->names.emplace(name, ctx);
     }
+    store->expiries.push_back({pair.inline_pem ? "" : pair.certificate_file, certificate.expires_unix_s});
     if (!Install(ctx, certificate)) {
       *error =
           "cannot use " + (pair.inline_pem ? "the given PEM text" : pair.certificate_file) + ": " + DrainTlsErrors();
@@ -157,8 +189,19 @@ std::shared_ptr<const TlsServerContext> TlsServerContext::Make(const std::vector
     *error = "no certificate";
     return nullptr;
   }
-  return std::shared_ptr<const TlsServerContext>(new TlsServerContext(std::move(store)));
+  std::shared_ptr<const TicketKeys> tickets = options.tickets ? options.tickets : TicketKeys::Make();
+  if (!tickets) {
+    *error = "no random numbers for the keys of tickets: " + DrainTlsErrors();
+    return nullptr;
+  }
+  return std::shared_ptr<const TlsServerContext>(new TlsServerContext(std::move(store), std::move(tickets)));
 }
+
+std::shared_ptr<const TlsServerContext> TlsServerContext::WithTickets(std::shared_ptr<const TicketKeys> tickets) const {
+  return std::shared_ptr<const TlsServerContext>(new TlsServerContext(store_, std::move(tickets)));
+}
+
+std::vector<TlsServerContext::Expiry> TlsServerContext::Expiries() const { return store_->expiries; }
 
 ssl_st* TlsServerContext::NewSession() const {
   SSL* ssl = SSL_new(store_->contexts[0].get());

@@ -3,8 +3,8 @@
 //
 // TLS 1.2 and 1.3, AEAD suites with forward secrecy only, AES-128-GCM first; ALPN h2 then http/1.1 (no overlap: the
 // handshake fails, RFC 7301 §3.2); certificates chosen by SNI, exact name before wildcard before the first
-// certificate; an ECDSA and an RSA certificate for the same names serve side by side. No renegotiation, no compression,
-// no 0-RTT.
+// certificate; an ECDSA and an RSA certificate for the same names serve side by side. Sessions are resumed by tickets.
+// No renegotiation, no compression, no 0-RTT.
 #pragma once
 
 #include <cstdint>
@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "net/tls_context.h"
+#include "net/tls_tickets.h"
 
 namespace meridian {
 
@@ -38,6 +39,7 @@ struct TlsServerOptions {
   std::vector<std::string> ciphers;       // TLS 1.2
   std::vector<std::string> ciphersuites;  // TLS 1.3
   std::shared_ptr<const TlsKeyLog> key_log;
+  std::shared_ptr<const TicketKeys> tickets;  // null: keys of the context's own
 };
 
 // What is wrong with this name of a cipher of TLS 1.2, or of a cipher suite of TLS 1.3; or nothing. Only ephemeral keys
@@ -50,15 +52,24 @@ class TlsServerContext {
   static std::shared_ptr<const TlsServerContext> Make(const std::vector<PemPair>& certificates,
                                                       const TlsServerOptions& options, std::string* error);
   ~TlsServerContext();
+  // The same with other keys of tickets. Cheap.
+  std::shared_ptr<const TlsServerContext> WithTickets(std::shared_ptr<const TicketKeys> tickets) const;
+  struct Expiry {
+    std::string file;  // empty: it came from no file
+    int64_t unix_s = 0;
+  };
+  std::vector<Expiry> Expiries() const;  // of the certificates, in order
   // Null when out of memory. The context must outlive the session.
   ssl_st* NewSession() const;
 
  private:
   struct Callbacks;  // of OpenSSL
   struct Store;      // what takes time to make
-  explicit TlsServerContext(std::shared_ptr<const Store> store) : store_(std::move(store)) {}
+  TlsServerContext(std::shared_ptr<const Store> store, std::shared_ptr<const TicketKeys> tickets)
+      : store_(std::move(store)), tickets_(std::move(tickets)) {}
   ssl_ctx_st* Find(std::string_view name) const;
   const std::shared_ptr<const Store> store_;
+  const std::shared_ptr<const TicketKeys> tickets_;  // not in the SSL_CTX, which nothing may change once it is shared
 };
 
 }  // namespace meridian

@@ -63,6 +63,8 @@ class Transport : public Disposable {
   virtual Alpn alpn() const { return Alpn::kNone; }
   virtual std::string_view server_name() const { return {}; }
   virtual bool tls() const { return false; }
+  // The handshake went on from an earlier session.
+  virtual bool resumed() const { return false; }
   virtual int fd() const = 0;
   // Destruction after this sends RST instead of FIN: what was cut looks cut.
   virtual void Abort() = 0;

@@ -98,6 +98,7 @@ Server::~Server() {
   for (auto& worker : workers_) worker->Stop();
   for (auto& worker : workers_) worker->Join();
   if (controller_) controller_->ForgetWorkers();
+  if (tls_) tls_->Stop();
   workers_.clear();
   signal_watch_.reset();
   if (signal_fd_ >= 0) close(signal_fd_);
@@ -132,6 +133,7 @@ bool Server::Open(std::string* error) {
   if (!OpenListeners(&sockets, error)) return false;
   controller_ = std::make_unique<Controller>(loop_, model_, *origin_tls_, RandomSeed());
   controller_->SetAccessLog(access_log_.get());
+  controller_->SetTls(tls_.get());
   const ClientSettings settings = SettingsOf(config_, count);
   for (size_t i = 0; i < count; ++i) {
     workers_.push_back(std::make_unique<Worker>(std::move(sockets[i]), controller_->snapshot(), *origin_tls_, settings,
@@ -153,16 +155,10 @@ bool Server::OpenListeners(std::vector<std::vector<WorkerListener>>* sockets, st
     LogEvent(LogLevel::kWarning, "tls_key_log_on",
              {{"path", config_.tls_key_log}, {"meaning", "whoever reads it can read the traffic of clients"}});
   }
+  tls_ = ListenerTls::Make(loop_, config_.listeners, std::move(key_log), error);
+  if (!tls_) return false;
   for (const ListenerConfig& listener : config_.listeners) {
-    std::shared_ptr<const TlsServerContext> tls;
-    if (!listener.certificates.empty()) {
-      std::vector<PemPair> pairs;
-      for (const CertificateConfig& c : listener.certificates) pairs.push_back({c.certificate, c.key, c.inline_pem});
-      TlsServerOptions options = listener.tls;
-      options.key_log = key_log;
-      tls = TlsServerContext::Make(pairs, options, error);
-      if (!tls) return false;
-    }
+    const std::shared_ptr<const TlsServerContext>& tls = tls_->context(bound_.size());
     auto address = ParseHostPort(listener.address);
     if (!address) {
       *error = listener.address + ": not an address";

@@ -50,6 +50,7 @@ class Server {
   Config config_;
   Loop loop_;
   std::shared_ptr<const Model> model_;
+  std::unique_ptr<ListenerTls> tls_;
   std::unique_ptr<OriginTlsContexts> origin_tls_;
   std::unique_ptr<AccessLogWriter> access_log_;
   std::unique_ptr<Controller> controller_;

@@ -37,12 +37,14 @@ class Worker::Door final : private ListenerSink {
   Door(Worker& worker, const WorkerListener& socket)
       : worker_(worker), socket_(socket), listener_(worker.loop_, socket.fd, Self()) {}
 
+  void UseTls(std::shared_ptr<const TlsServerContext> tls) { socket_.tls = std::move(tls); }
+
  private:
   ListenerSink& Self() { return *this; }
   void OnAccept(int fd, const Endpoint& peer) override { worker_.Accept(fd, peer, socket_); }
   void OnAcceptPaused() override { worker_.context_->stats().accept_paused.Add(); }
   Worker& worker_;
-  const WorkerListener socket_;
+  WorkerListener socket_;
   Listener listener_;
 };
 
@@ -154,6 +156,11 @@ void Worker::OnLimit(ConnectionLimit limit) {
   }
 }
 
+void Worker::OnHandshake(const Transport& transport) {
+  context_->stats().client_tls_handshakes.Add();
+  if (transport.resumed()) context_->stats().client_tls_resumed.Add();
+}
+
 void Worker::OnConnectionClosed(ClientConnection& connection, const Error& error) {
   (connection.prev ? connection.prev->next : connections_) = connection.next;
   if (connection.next) connection.next->prev = connection.prev;
@@ -220,6 +227,11 @@ void Worker::Join() {
 }
 void Worker::Publish(std::shared_ptr<const Snapshot> snapshot) {
   loop_.Post([this, s = std::move(snapshot)]() mutable { context_->SetSnapshot(std::move(s)); });
+}
+void Worker::PublishTls(size_t listener, std::shared_ptr<const TlsServerContext> tls) {
+  loop_.Post([this, listener, t = std::move(tls)]() mutable {
+    if (listener < doors_.size()) doors_[listener]->UseTls(std::move(t));  // none are left once it drains
+  });
 }
 void Worker::GrantTrial(uint16_t service, uint16_t region) {
   loop_.Post([this, service, region] { context_->GrantTrial(service, region); });

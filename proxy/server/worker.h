@@ -43,6 +43,7 @@ class Worker final : public WorkerHandle, private ConnectionHost {
 
   // WorkerHandle (from the control thread)
   void Publish(std::shared_ptr<const Snapshot> snapshot) override;
+  void PublishTls(size_t listener, std::shared_ptr<const TlsServerContext> tls) override;
   void GrantTrial(uint16_t service, uint16_t region) override;
   const WorkerStats& stats() override { return *stats_; }
 
@@ -58,6 +59,7 @@ class Worker final : public WorkerHandle, private ConnectionHost {
   std::unique_ptr<ConnectionExchange> NewExchange(ClientConnection& connection, ServerStream& stream) override;
   void OnLimit(ConnectionLimit limit) override;
   bool MayEnter(ClientConnection& connection) override;
+  void OnHandshake(const Transport& transport) override;
   void OnConnectionClosed(ClientConnection& connection, const Error& error) override;
 
   Loop loop_;

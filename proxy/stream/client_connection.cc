@@ -159,6 +159,7 @@ void ClientConnection::OnWireReady() {
   if (info_.tls) {
     server_name_ = wire_.transport()->server_name();
     info_.server_name = server_name_;
+    host_.OnHandshake(*wire_.transport());
     UseCodec(wire_.transport()->alpn() == Alpn::kH2);
   } else {
     sniffer_ = std::make_unique<Sniffer>(*this);

@@ -46,6 +46,8 @@ class ConnectionHost {
   virtual void OnLimit(ConnectionLimit) {}
   // The PROXY header said who the client is; false: it is cut. The host has counted what it counts.
   virtual bool MayEnter(ClientConnection&) { return true; }
+  // TLS with the client is ready.
+  virtual void OnHandshake(const Transport&) {}
   // Hand the connection to Loop::Retire.
   virtual void OnConnectionClosed(ClientConnection& connection, const Error& error) = 0;
 

@@ -94,6 +94,10 @@ struct WorkerCounter {
 constexpr WorkerCounter kWorkerCounters[] = {
     {"meridian_client_connections_opened_total", "Connections accepted from clients.",
      &WorkerStats::client_connections_opened},
+    {"meridian_client_tls_handshakes_total", "TLS handshakes with clients that succeeded.",
+     &WorkerStats::client_tls_handshakes},
+    {"meridian_client_tls_resumed_total", "TLS handshakes with clients that went on from an earlier session.",
+     &WorkerStats::client_tls_resumed},
     {"meridian_client_tls_failures_total", "TLS handshakes with clients that failed.",
      &WorkerStats::client_tls_failures},
     {"meridian_client_protocol_errors_total", "Client connections or requests that were not valid HTTP.",
@@ -479,6 +483,20 @@ void AddOrigins(Page& page, const Status& status) {
   }
 }
 
+void AddCertificates(Page& page, const Status& status) {
+  MetricFamily& expiry = page.Add("meridian_certificate_expiry_timestamp_seconds",
+                                  "When the certificate in this file ends, in seconds since 1970.", MetricType::Gauge);
+  for (const CertificateStatus& certificate : status.certificates) {
+    Page::AddTo(expiry, {{"certificate", certificate.file}}, static_cast<double>(certificate.expires_unix_s));
+  }
+  if (status.certificates.empty()) return;
+  MetricFamily& reloads =
+      page.Add("meridian_certificate_reloads_total",
+               "Times that changed files of a listener were read; failed: what was before stays.", MetricType::Counter);
+  Page::AddTo(reloads, {{"result", "ok"}}, static_cast<double>(status.certificate_reloads));
+  Page::AddTo(reloads, {{"result", "failed"}}, static_cast<double>(status.certificate_reloads_failed));
+}
+
 void AddProcess(Page& page, const Status& status) {
   page.AddGauge("meridian_ready", "1 if this edge takes traffic.", status.ready ? 1 : 0);
   page.AddGauge("meridian_draining", "1 while this edge finishes its last requests.", status.draining ? 1 : 0);
@@ -498,6 +516,7 @@ std::string RenderMetrics(const Status& status, const std::vector<const WorkerSt
                           uint64_t access_log_write_errors) {
   Page page;
   AddProcess(page, status);
+  AddCertificates(page, status);
   AddRoutes(page, status, workers);
   AddRegionCells(page, status, workers);
   AddBreakers(page, status);

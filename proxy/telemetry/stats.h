@@ -72,6 +72,8 @@ struct alignas(64) WorkerStats {
   // Connections and process-wide things of this worker.
   Cell client_connections_opened;
   Cell client_connections_closed;
+  Cell client_tls_handshakes;  // that succeeded
+  Cell client_tls_resumed;     // …going on from an earlier session
   Cell client_tls_failures;
   Cell client_protocol_errors;
   Cell accept_paused;             // EMFILE and friends

@@ -120,6 +120,12 @@ struct DrillStatus {
   double left_after_s = std::numeric_limits<double>::quiet_NaN();  // NaN: no breaker opened
 };
 
+// A certificate that listeners serve.
+struct CertificateStatus {
+  std::string file;
+  int64_t expires_unix_s = 0;
+};
+
 struct Status {
   std::string version;  // of the program
   std::string edge;
@@ -128,6 +134,8 @@ struct Status {
   uint64_t dns_failures = 0;
   uint64_t buffer_bytes = 0;  // of all workers
   int overload_level = 0;     // of the fullest (policy/overload.h)
+  std::vector<CertificateStatus> certificates;  // by file, each once
+  uint64_t certificate_reloads = 0, certificate_reloads_failed = 0;
   bool ready = false;
   bool draining = false;
   int workers = 0;

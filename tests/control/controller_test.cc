@@ -9,6 +9,7 @@ namespace {
 class FakeWorker final : public WorkerHandle {
  public:
   void Publish(std::shared_ptr<const Snapshot> s) override { snapshot = std::move(s); }
+  void PublishTls(size_t, std::shared_ptr<const TlsServerContext>) override {}
   void GrantTrial(uint16_t, uint16_t) override { ++trials; }
   const WorkerStats& stats() override { return stats_; }
   std::shared_ptr<const Snapshot> snapshot;

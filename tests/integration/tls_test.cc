@@ -51,5 +51,35 @@ TEST_F(TlsEdge, SecretsAreLoggedByAFlagAloneAndTheEventLogWarns) {
   EXPECT_NE(edge.EventText().find("tls_key_log_on"), std::string::npos);
 }
 
+TEST_F(TlsEdge, ASessionIsResumedAtAnyWorker) {
+  MERIDIAN_REQUIRE_TOOL("openssl");
+  EdgeConfig config = Config({authority_.Issue("shop", KeyKind::kEcdsa, {"shop.example"})});
+  config.workers = 4;
+  const Edge edge(config);
+  const std::string log = dir_.File("s_client");
+  const std::string command = "openssl s_client -connect 127.0.0.1:" + std::to_string(edge.port()) +
+                              " -servername shop.example -tls1_2 -reconnect </dev/null >" + log + " 2>&1";
+  ASSERT_EQ(std::system(command.c_str()), 0) << ReadFile(log);
+  // One connection and five more, each at the worker that the kernel chose.
+  EXPECT_TRUE(Eventually([&] { return edge.MetricSum("meridian_client_tls_handshakes_total") == 6; }, 5s, 20ms));
+  EXPECT_EQ(edge.MetricSum("meridian_client_tls_resumed_total"), 5) << ReadFile(log);
+}
+
+TEST_F(TlsEdge, ARenewedCertificateIsServedWithoutARestartAndABadOneIsNot) {
+  MERIDIAN_REQUIRE_TOOL("curl");
+  const CertificateFiles files = authority_.Issue("shop", KeyKind::kEcdsa, {"old.example"});
+  const Edge edge(Config({files}));
+  EXPECT_EQ(Ask(edge, "old.example").status, 200);
+  EXPECT_GT(edge.MetricSum("meridian_certificate_expiry_timestamp_seconds", {"shop.pem"}), 1.7e9);
+  authority_.Issue("shop", KeyKind::kEcdsa, {"new.example"});
+  EXPECT_TRUE(Eventually([&] { return Ask(edge, "new.example").status == 200; }, 10s, 50ms));
+  WriteFile(files.key, "not a key");
+  EXPECT_TRUE(Eventually(
+      [&] { return edge.MetricSum("meridian_certificate_reloads_total", {"result=\"failed\""}) == 1; }, 10s, 50ms));
+  EXPECT_EQ(Ask(edge, "new.example").status, 200);
+  EXPECT_NE(edge.EventText().find("certificate_reload_failed"), std::string::npos);
+  EXPECT_EQ(edge.MetricSum("meridian_certificate_reloads_total", {"result=\"ok\""}), 1);
+}
+
 }  // namespace
 }  // namespace meridian::testing

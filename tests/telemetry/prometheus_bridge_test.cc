@@ -29,6 +29,9 @@ Status SomeWorld() {
   status.version = "0.1.0";
   status.uptime_s = 12.5;
   status.dns_failures = 21;
+  status.certificates = {{"/etc/edge/shop.pem", 1'800'000'000}};
+  status.certificate_reloads = 3;
+  status.certificate_reloads_failed = 1;
   status.snapshot = 17;
   status.workers = 2;
   status.ready = true;
@@ -102,6 +105,8 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
   const std::vector<Expectation> cells = {
       {&w.client_connections_opened, "meridian_client_connections_opened_total 10"},
       {&w.client_connections_closed, "meridian_client_connections 9"},
+      {&w.client_tls_handshakes, "meridian_client_tls_handshakes_total 1"},
+      {&w.client_tls_resumed, "meridian_client_tls_resumed_total 1"},
       {&w.client_tls_failures, "meridian_client_tls_failures_total 1"},
       {&w.client_protocol_errors, "meridian_client_protocol_errors_total 1"},
       {&w.accept_paused, "meridian_accept_paused_total 1"},
@@ -242,6 +247,9 @@ TEST_F(Scrape, ShowsWhatTheControlThreadKnows) {
            "meridian_workers 2",
            "meridian_snapshot_version 17",
            "meridian_dns_failures_total 21",
+           "meridian_certificate_expiry_timestamp_seconds{certificate=\"/etc/edge/shop.pem\"} 1800000000",
+           "meridian_certificate_reloads_total{result=\"ok\"} 3",
+           "meridian_certificate_reloads_total{result=\"failed\"} 1",
            "meridian_build_info{version=\"0.1.0\"} 1",
            "meridian_weight{route=\"api\",service=\"shop\"} 99",
            "meridian_region_share{service=\"cart\",region=\"eu\"} 0.75",

@@ -1,0 +1,145 @@
+// TLS as a listener does it, with a client of OpenSSL's own in the same thread: no sockets, no loop.
+#include "net/tls_server_context.h"
+
+#include <gtest/gtest.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+
+#include <memory>
+#include <string>
+
+namespace meridian {
+namespace {
+
+PemPair SelfSigned(const std::vector<std::string>& names) {
+  PemPair pair;
+  EXPECT_TRUE(MakeSelfSigned(names, &pair.certificate_file, &pair.key_file));
+  pair.inline_pem = true;
+  return pair;
+}
+
+std::shared_ptr<const TlsServerContext> Server(const std::vector<PemPair>& pairs,
+                                               const TlsServerOptions& options = {}) {
+  std::string problem;
+  auto context = TlsServerContext::Make(pairs, options, &problem);
+  EXPECT_TRUE(context) << problem;
+  return context;
+}
+
+struct SessionFree {
+  void operator()(SSL_SESSION* s) const { SSL_SESSION_free(s); }
+};
+using Session = std::unique_ptr<SSL_SESSION, SessionFree>;
+
+// One connection, both ends.
+class Meeting {
+ public:
+  explicit Meeting(std::shared_ptr<const TlsServerContext> context, int version = TLS1_3_VERSION)
+      : context_(std::move(context)), server(context_->NewSession()) {
+    SSL_CTX_set_max_proto_version(client_context, version);
+    // What lies in the cache of a context ends with it.
+    SSL_CTX_set_session_cache_mode(client_context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+  }
+  ~Meeting() {
+    // Else OpenSSL takes the session for broken, and its ticket can't be used again.
+    if (client) SSL_set_shutdown(client, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    SSL_free(client);
+    SSL_free(server);
+    SSL_CTX_free(client_context);
+  }
+  Meeting(const Meeting&) = delete;
+  Meeting& operator=(const Meeting&) = delete;
+
+  // Goes on from `session` if there is one. True: both are through.
+  bool Shake(SSL_SESSION* session = nullptr, const char* name = "shop.example") {
+    client = SSL_new(client_context);
+    SSL_set_connect_state(client);
+    if (name) SSL_ctrl(client, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, const_cast<char*>(name));
+    // A copy: OpenSSL's client uses no session again for which it got a newer ticket.
+    if (const Session copy{session ? SSL_SESSION_dup(session) : nullptr}) SSL_set_session(client, copy.get());
+    BIO *client_side = nullptr, *server_side = nullptr;
+    BIO_new_bio_pair(&client_side, 0, &server_side, 0);
+    SSL_set_bio(client, client_side, client_side);
+    SSL_set_bio(server, server_side, server_side);
+    int c = -1, s = -1;
+    for (int turn = 0; turn < 20 && (c != 1 || s != 1); ++turn) {
+      if (c != 1) c = SSL_do_handshake(client);
+      if (s != 1) s = SSL_do_handshake(server);
+    }
+    char byte = 0;
+    if (c == 1) SSL_read(client, &byte, 1);  // the ticket comes after the handshake
+    ERR_clear_error();
+    return c == 1 && s == 1;
+  }
+  bool resumed() const { return SSL_session_reused(server) == 1; }
+  Session ticket() const { return Session(SSL_get1_session(client)); }
+
+ private:
+  const std::shared_ptr<const TlsServerContext> context_;
+
+ public:
+  SSL_CTX* client_context = SSL_CTX_new(TLS_client_method());
+  SSL* server;
+  SSL* client = nullptr;
+};
+
+// ---- resumption ----------------------------------------------------------------------------------------------------
+
+class Tickets : public ::testing::TestWithParam<int> {
+ protected:
+  Session TicketFrom(const std::shared_ptr<const TlsServerContext>& context) {
+    Meeting first(context, GetParam());
+    EXPECT_TRUE(first.Shake());
+    EXPECT_FALSE(first.resumed());
+    return first.ticket();
+  }
+  bool Resumes(const std::shared_ptr<const TlsServerContext>& context, const Session& ticket) {
+    Meeting next(context, GetParam());
+    EXPECT_TRUE(next.Shake(ticket.get())) << "a ticket that is not taken costs a full handshake, never a failure";
+    return next.resumed();
+  }
+  const PemPair pair_ = SelfSigned({"shop.example"});
+};
+
+TEST_P(Tickets, OfOneContextAreGoodAtAllThatShareItsKeys) {
+  const auto keys = TicketKeys::Make();
+  const auto before = Server({pair_}, {.tickets = keys});
+  const Session ticket = TicketFrom(before);
+  EXPECT_TRUE(Resumes(before, ticket)) << "another worker: it has the same context";
+  EXPECT_TRUE(Resumes(Server({SelfSigned({"shop.example"})}, {.tickets = keys}), ticket)) << "after new certificates";
+}
+
+TEST_P(Tickets, AreGoodForTwoRotationsAndNoLonger) {
+  auto keys = TicketKeys::Make();
+  const auto first = Server({pair_}, {.tickets = keys});
+  const Session ticket = TicketFrom(first);
+  for (int rotation = 1; rotation <= 2; ++rotation) {
+    keys = keys->Rotated();
+    EXPECT_TRUE(Resumes(first->WithTickets(keys), ticket)) << rotation;
+  }
+  keys = keys->Rotated();
+  EXPECT_FALSE(Resumes(first->WithTickets(keys), ticket));
+}
+
+TEST_P(Tickets, AreRenewedWhenTheirKeyIsNoLongerTheNewest) {
+  auto keys = TicketKeys::Make();
+  const auto first = Server({pair_}, {.tickets = keys});
+  const Session ticket = TicketFrom(first);
+  keys = keys->Rotated();
+  Meeting next(first->WithTickets(keys), GetParam());
+  ASSERT_TRUE(next.Shake(ticket.get()));
+  const Session renewed = next.ticket();
+  keys = keys->Rotated()->Rotated();
+  EXPECT_FALSE(Resumes(first->WithTickets(keys), ticket));
+  EXPECT_TRUE(Resumes(first->WithTickets(keys), renewed));
+}
+
+TEST_P(Tickets, OfAnotherProcessAreNotTaken) { EXPECT_FALSE(Resumes(Server({pair_}), TicketFrom(Server({pair_})))); }
+
+INSTANTIATE_TEST_SUITE_P(, Tickets, ::testing::Values(TLS1_2_VERSION, TLS1_3_VERSION),
+                         [](const auto& version) { return version.param == TLS1_2_VERSION ? "Tls12" : "Tls13"; });
+
+}  // namespace
+}  // namespace meridian
