@@ -81,6 +81,13 @@ struct TlsServerContext::Store {
   std::map<std::string, SSL_CTX*, std::less<>> names;  // lower case, exact or "*.suffix"
   std::shared_ptr<const TlsKeyLog> key_log;
   std::vector<Expiry> expiries;
+  std::vector<std::vector<std::string>> names_of_context;  // sorted, in the order of `contexts`
+
+  size_t IndexOf(const SSL_CTX* ctx) const {
+    size_t i = 0;
+    while (contexts[i].get() != ctx) ++i;
+    return i;
+  }
 
   CtxPtr NewContext(const TlsServerOptions& options) const;
 };
@@ -159,7 +166,7 @@ std::shared_ptr<const TlsServerContext> TlsServerContext::Make(const std::vector
                                                                const TlsServerOptions& options, std::string* error) {
   auto store = std::make_shared<Store>();
   store->key_log = options.key_log;
-  std::vector<std::vector<std::string>> names_of_context;
+  auto& names_of_context = store->names_of_context;
   for (const PemPair& pair : pairs) {
     Certificate certificate;
     if (!ReadCertificate(pair, &certificate, error)) return nullptr;
@@ -209,6 +216,17 @@ ssl_st* TlsServerContext::NewSession() const {
   SSL_set_app_data(ssl, const_cast<TlsServerContext*>(this));
   SSL_set_accept_state(ssl);
   return ssl;
+}
+
+bool TlsServerContext::Misdirected(const ssl_st* session, std::string_view host) const {
+  if (store_->contexts.size() < 2) return false;
+  const SSL_CTX* owner = Find(host);
+  const SSL_CTX* shown = SSL_get_SSL_CTX(session);
+  if (!owner || owner == shown) return false;
+  const std::vector<std::string>& names = store_->names_of_context[store_->IndexOf(shown)];
+  const size_t dot = std::min(host.find('.'), host.size());
+  return !std::binary_search(names.begin(), names.end(), std::string(host)) &&
+         !std::binary_search(names.begin(), names.end(), "*" + std::string(host.substr(dot)));
 }
 
 ssl_ctx_st* TlsServerContext::Find(std::string_view given) const {

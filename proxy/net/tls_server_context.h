@@ -59,6 +59,10 @@ class TlsServerContext {
     int64_t unix_s = 0;
   };
   std::vector<Expiry> Expiries() const;  // of the certificates, in order
+  // The client came for one of our certificates, but `host` (lower case, no port) belongs to another one and is not
+  // covered by the one that it was shown (RFC 9110 §15.5.20). Never with a single certificate, nor for a host that none
+  // of them has. `session` is one of ours.
+  bool Misdirected(const ssl_st* session, std::string_view host) const;
   // Null when out of memory. The context must outlive the session.
   ssl_st* NewSession() const;
 

@@ -136,6 +136,7 @@ class TlsTransport final : public Transport {
     return name ? name : "";
   }
   bool tls() const override { return true; }
+  bool Misdirected(std::string_view host) const override { return context_ && context_->Misdirected(ssl_, host); }
   bool resumed() const override { return SSL_session_reused(ssl_) == 1; }
   int fd() const override { return socket_.fd(); }
   void Abort() override { socket_.AbortOnClose(); }

@@ -65,6 +65,8 @@ class Transport : public Disposable {
   virtual bool tls() const { return false; }
   // The handshake went on from an earlier session.
   virtual bool resumed() const { return false; }
+  // The client's TLS session is for another certificate than that of `host` (TlsServerContext::Misdirected).
+  virtual bool Misdirected(std::string_view) const { return false; }
   virtual int fd() const = 0;
   // Destruction after this sends RST instead of FIN: what was cut looks cut.
   virtual void Abort() = 0;

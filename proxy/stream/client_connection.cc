@@ -168,6 +168,14 @@ void ClientConnection::OnWireReady() {
   timer_.Arm(timeouts_.idle);
 }
 
+bool ClientConnection::Misdirected(std::string_view authority) {
+  if (server_name_.empty() || !wire_.transport()) return false;
+  std::string_view host = authority.substr(0, authority.find(':'));  // an IPv6 literal has no certificate here
+  if (host.ends_with('.')) host.remove_suffix(1);
+  if (host == server_name_) return false;  // nearly always: nothing has to be looked up
+  return wire_.transport()->Misdirected(host);
+}
+
 void ClientConnection::UseCodec(bool http2) {
   ServerSink& sink = *this;
   if (http2) {

@@ -67,6 +67,8 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
   const ClientInfo& info() const { return info_; }
   const Endpoint& peer() const { return peer_; }
   HttpVersion version() const { return codec_ ? codec_->version() : HttpVersion::kHttp11; }
+  // This connection is not for the host of `authority` (lower case). Only a client that named a server can be wrong.
+  bool Misdirected(std::string_view authority);
   // The exchange is over: it is destroyed at the end of the turn.
   void Remove(ConnectionExchange* exchange);
   // No new requests; closes when the last one is answered.

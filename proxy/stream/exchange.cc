@@ -110,6 +110,11 @@ void Exchange::OnRequestHead(const RequestHead& head) {
     Move(Event::kRefused);
     return ReplyWithText(400, nullptr);
   }
+  if (connection_.Misdirected(request_.authority)) {
+    context_.stats().misdirected_requests.Add();
+    Move(Event::kRefused);
+    return ReplyWithText(421, nullptr);
+  }
   if (!Match()) {
     context_.stats().unmatched_requests.Add();
     Move(Event::kRefused);

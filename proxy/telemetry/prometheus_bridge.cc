@@ -106,6 +106,8 @@ constexpr WorkerCounter kWorkerCounters[] = {
     {"meridian_client_sent_bytes_total", "Bytes sent to clients.", &WorkerStats::bytes_to_clients},
     {"meridian_accept_paused_total", "Pauses in accepting, for want of file descriptors or memory.",
      &WorkerStats::accept_paused},
+    {"meridian_misdirected_requests_total", "Requests for the host of another certificate than the connection's.",
+     &WorkerStats::misdirected_requests},
     {"meridian_unmatched_requests_total", "Requests that no route matched.", &WorkerStats::unmatched_requests},
     {"meridian_refused_paths_total", "Requests refused because their path has no safe reading.",
      &WorkerStats::refused_paths},

@@ -90,6 +90,7 @@ struct alignas(64) WorkerStats {
   Cell buffer_bytes;              // in flight, by the last look
   Cell overload_level;            // now
   Cell limit_proxy_headers;       // connections whose PROXY header was none
+  Cell misdirected_requests;      // 421: for the host of another certificate
   Cell unmatched_requests;        // 404: no route
   Cell bytes_from_clients;
   Cell bytes_to_clients;

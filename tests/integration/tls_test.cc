@@ -81,5 +81,20 @@ TEST_F(TlsEdge, ARenewedCertificateIsServedWithoutARestartAndABadOneIsNot) {
   EXPECT_EQ(edge.MetricSum("meridian_certificate_reloads_total", {"result=\"ok\""}), 1);
 }
 
+TEST_F(TlsEdge, ARequestForTheHostOfAnotherCertificateIsMisdirected) {
+  MERIDIAN_REQUIRE_TOOL("curl");
+  const Edge edge(Config({authority_.Issue("shop", KeyKind::kEcdsa, {"shop.example", "*.shop.example"}),
+                          authority_.Issue("bank", KeyKind::kRsa, {"bank.example"})}));
+  for (const char* version : {"--http1.1", "--http2"}) {
+    EXPECT_EQ(Ask(edge, "shop.example", {version, "-H", "host: bank.example"}).status, 421);
+    EXPECT_EQ(Ask(edge, "bank.example", {version, "-H", "host: Shop.Example.:443"}).status, 421);
+    EXPECT_EQ(Ask(edge, "shop.example", {version, "-H", "host: www.shop.example:1"}).status, 200) << "it is covered";
+    EXPECT_EQ(Ask(edge, "shop.example", {version, "-H", "host: unknown.example"}).status, 200) << "for the routes";
+    const std::string nameless = "https://127.0.0.1:" + std::to_string(edge.port()) + "/";
+    EXPECT_EQ(Curl({version, "-k", "-H", "host: bank.example", nameless}).status, 200) << "it named no server";
+  }
+  EXPECT_EQ(edge.MetricSum("meridian_misdirected_requests_total"), 4);
+}
+
 }  // namespace
 }  // namespace meridian::testing

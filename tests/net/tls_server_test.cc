@@ -141,5 +141,31 @@ TEST_P(Tickets, OfAnotherProcessAreNotTaken) { EXPECT_FALSE(Resumes(Server({pair
 INSTANTIATE_TEST_SUITE_P(, Tickets, ::testing::Values(TLS1_2_VERSION, TLS1_3_VERSION),
                          [](const auto& version) { return version.param == TLS1_2_VERSION ? "Tls12" : "Tls13"; });
 
+// ---- 421 -----------------------------------------------------------------------------------------------------------
+
+TEST(MisdirectedRequests, AreThoseForTheHostOfAnotherCertificate) {
+  const auto context = Server(
+      {SelfSigned({"shop.example", "*.shop.example"}), SelfSigned({"bank.example"}), SelfSigned({"pay.shop.example"})});
+  Meeting shop(context);
+  ASSERT_TRUE(shop.Shake(nullptr, "shop.example"));
+  EXPECT_TRUE(context->Misdirected(shop.server, "bank.example"));
+  EXPECT_FALSE(context->Misdirected(shop.server, "shop.example"));
+  EXPECT_FALSE(context->Misdirected(shop.server, "www.shop.example")) << "a browser may use one connection for both";
+  EXPECT_FALSE(context->Misdirected(shop.server, "pay.shop.example"))
+      << "it has a certificate of its own, but the one that was shown covers it";
+  EXPECT_FALSE(context->Misdirected(shop.server, "nobody.example")) << "the routes decide";
+  EXPECT_FALSE(context->Misdirected(shop.server, ""));
+  Meeting pay(context);
+  ASSERT_TRUE(pay.Shake(nullptr, "pay.shop.example"));
+  EXPECT_TRUE(context->Misdirected(pay.server, "shop.example"));
+}
+
+TEST(MisdirectedRequests, DoNotExistWithOneCertificate) {
+  const auto context = Server({SelfSigned({"shop.example"})});
+  Meeting shop(context);
+  ASSERT_TRUE(shop.Shake());
+  EXPECT_FALSE(context->Misdirected(shop.server, "bank.example"));
+}
+
 }  // namespace
 }  // namespace meridian

@@ -123,6 +123,7 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.limit_handshakes, "meridian_limit_total{limit=\"handshakes\"} 1"},
       {&w.limit_handshake_time, "meridian_limit_total{limit=\"handshake_time\"} 1"},
       {&w.limit_requests, "meridian_limit_total{limit=\"requests\"} 1"},
+      {&w.misdirected_requests, "meridian_misdirected_requests_total 1"},
       {&w.unmatched_requests, "meridian_unmatched_requests_total 1"},
       {&w.bytes_from_clients, "meridian_client_received_bytes_total 1"},
       {&w.bytes_to_clients, "meridian_client_sent_bytes_total 1"},
