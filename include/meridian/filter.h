@@ -23,6 +23,8 @@ struct ClientInfo {
   uint16_t local_port = 0;
   bool tls = false;
   std::string_view server_name;  // SNI, empty without
+  // Its verified certificate as RFC 9440 §2 writes it; empty without one, or if it is not to be told.
+  std::string_view certificate = {};
 };
 
 // What a filter would like; the plan builder decides.

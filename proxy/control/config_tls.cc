@@ -52,6 +52,12 @@ Field<TlsServerOptions> CiphersField(std::string key, TlsVersion version,
       });
 }
 
+// A listener that was meant to ask for certificates and does not is open to everybody.
+void ExpectClientCa(const Entry& entry, Decoder& d, const TlsServerOptions& out) {
+  if (!out.client_ca_file.empty()) return;
+  d.problems.Add(entry.key.at, "'" + entry.key.text + "' has no effect without 'client_ca'");
+}
+
 const Fields<TlsServerOptions>& OptionFields() {
   static const Fields<TlsServerOptions> fields = {
       CustomField<TlsServerOptions>("min_version", "1.2 or 1.3", "", "1.2",
@@ -62,6 +68,20 @@ const Fields<TlsServerOptions>& OptionFields() {
                                     }),
       CiphersField("ciphers", TlsVersion::kTls12, &TlsServerOptions::ciphers),
       CiphersField("ciphersuites", TlsVersion::kTls13, &TlsServerOptions::ciphersuites),
+      FileField<TlsServerOptions>("client_ca", "PEM file", &TlsServerOptions::client_ca_file),
+      CustomField<TlsServerOptions>("client_certificate", "required or optional", "", "required",
+                                    [](const Entry& entry, Decoder& d, TlsServerOptions& out) {
+                                      ExpectClientCa(entry, d, out);
+                                      if (const auto index = DecodeWord(entry, {"required", "optional"}, d)) {
+                                        out.client_certificate =
+                                            *index == 0 ? ClientCertificate::kRequired : ClientCertificate::kOptional;
+                                      }
+                                    }),
+      CustomField<TlsServerOptions>("forward_client_certificate", "boolean", "", "false",
+                                    [](const Entry& entry, Decoder& d, TlsServerOptions& out) {
+                                      ExpectClientCa(entry, d, out);
+                                      DecodeBool(entry, d, &out.forward_client_certificate);
+                                    }),
   };
   return fields;
 }

@@ -38,6 +38,7 @@ std::unique_ptr<ListenerTls> ListenerTls::Make(Loop& loop, const std::vector<Lis
       if (c.inline_pem) continue;
       listener.files.insert(listener.files.end(), {c.certificate, c.key});
     }
+    if (!config.tls.client_ca_file.empty()) listener.files.push_back(config.tls.client_ca_file);
     listener.tried = listener.seen = Look(listener.files);
     listener.context = TlsServerContext::Make(listener.pairs, listener.options, error);
     if (!listener.context) return nullptr;

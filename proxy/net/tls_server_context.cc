@@ -4,10 +4,13 @@
 #include <openssl/err.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
+#include <openssl/sha.h>
 #include <openssl/ssl.h>
 
 #include <algorithm>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <map>
 
 #include "net/tls_certificate.h"
@@ -24,7 +27,6 @@ constexpr char kAllTls13Ciphers[] =
     "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_CCM_SHA256:"
     "TLS_AES_128_CCM_8_SHA256";
 
-constexpr unsigned char kSessionContext[] = "meridian";
 // A ticket lives as long as its key may be accepted at least: two rotations.
 constexpr long kSessionSeconds = 24 * 3600;
 
@@ -89,6 +91,17 @@ struct TlsServerContext::Store {
     return i;
   }
 
+  // Who may be a client; of all contexts the same.
+  struct StoreFree {
+    void operator()(X509_STORE* s) const { X509_STORE_free(s); }
+  };
+  std::unique_ptr<X509_STORE, StoreFree> client_ca;
+  std::string client_ca_file;
+  unsigned char session_context[SHA256_DIGEST_LENGTH] = {};
+  bool forward_client_certificate = false;
+
+  bool ReadClientCa(const TlsServerOptions& options, std::string* error);
+  bool AskForCertificates(SSL_CTX* ctx, const TlsServerOptions& options) const;
   CtxPtr NewContext(const TlsServerOptions& options) const;
 };
 
@@ -134,8 +147,51 @@ struct TlsServerContext::Callbacks {
     return seal || key == &keys.current() ? 1 : 2;
   }
 
+  // A client's certificate may have ended since its ticket was made.
+  static SSL_TICKET_RETURN OnSession(SSL*, SSL_SESSION* session, const unsigned char*, size_t, SSL_TICKET_STATUS status,
+                                     void*) {
+    const bool opened = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
+    if (!opened) return SSL_TICKET_RETURN_IGNORE_RENEW;
+    const X509* peer = SSL_SESSION_get0_peer(session);
+    if (peer && X509_cmp_current_time(X509_get0_notAfter(peer)) <= 0) return SSL_TICKET_RETURN_IGNORE_RENEW;
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+  }
+
   static void LogKey(const SSL* ssl, const char* line) { Of(ssl).store_->key_log->Write(line); }
 };
+
+// Also what sets its sessions apart: a ticket from a listener that trusts others, or from before the file changed,
+// would carry a certificate that was never verified here.
+bool TlsServerContext::Store::ReadClientCa(const TlsServerOptions& options, std::string* error) {
+  std::string identity = "meridian";
+  client_ca_file = options.client_ca_file;
+  forward_client_certificate = options.forward_client_certificate;
+  if (!client_ca_file.empty()) {
+    std::ifstream in(client_ca_file, std::ios::binary);
+    identity.append(std::istreambuf_iterator<char>(in), {});
+    identity += options.client_certificate == ClientCertificate::kRequired ? "required" : "optional";
+    client_ca.reset(X509_STORE_new());
+    if (!client_ca || X509_STORE_load_file(client_ca.get(), client_ca_file.c_str()) != 1) {
+      *error = "cannot read CA certificates from " + client_ca_file + ": " + DrainTlsErrors();
+      return false;
+    }
+  }
+  SHA256(reinterpret_cast<const unsigned char*>(identity.data()), identity.size(), session_context);
+  return true;
+}
+
+bool TlsServerContext::Store::AskForCertificates(SSL_CTX* ctx, const TlsServerOptions& options) const {
+  if (!client_ca) return true;
+  const bool required = options.client_certificate == ClientCertificate::kRequired;
+  SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | (required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0), nullptr);
+  // Not the store that completes our own chains.
+  if (SSL_CTX_set1_verify_cert_store(ctx, client_ca.get()) != 1) return false;
+  SSL_CTX_set_session_ticket_cb(ctx, nullptr, Callbacks::OnSession, nullptr);
+  STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(client_ca_file.c_str());
+  if (!names) return false;
+  SSL_CTX_set_client_CA_list(ctx, names);
+  return true;
+}
 
 CtxPtr TlsServerContext::Store::NewContext(const TlsServerOptions& options) const {
   CtxPtr made(SSL_CTX_new(TLS_server_method()));
@@ -151,7 +207,8 @@ CtxPtr TlsServerContext::Store::NewContext(const TlsServerOptions& options) cons
   SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);  // tickets need no shared, locked cache
   SSL_CTX_set_num_tickets(ctx, 1);
   SSL_CTX_set_timeout(ctx, kSessionSeconds);
-  SSL_CTX_set_session_id_context(ctx, kSessionContext, sizeof kSessionContext - 1);
+  SSL_CTX_set_session_id_context(ctx, session_context, sizeof session_context);
+  if (!AskForCertificates(ctx, options)) return nullptr;
   SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, Callbacks::OnTicket);
   SSL_CTX_set_max_early_data(ctx, 0);  // what is sent early can be sent again by anybody (RFC 8470)
   SSL_CTX_set_alpn_select_cb(ctx, Callbacks::SelectAlpn, nullptr);
@@ -166,6 +223,7 @@ std::shared_ptr<const TlsServerContext> TlsServerContext::Make(const std::vector
                                                                const TlsServerOptions& options, std::string* error) {
   auto store = std::make_shared<Store>();
   store->key_log = options.key_log;
+  if (!store->ReadClientCa(options, error)) return nullptr;
   auto& names_of_context = store->names_of_context;
   for (const PemPair& pair : pairs) {
     Certificate certificate;
@@ -227,6 +285,17 @@ bool TlsServerContext::Misdirected(const ssl_st* session, std::string_view host)
   const size_t dot = std::min(host.find('.'), host.size());
   return !std::binary_search(names.begin(), names.end(), std::string(host)) &&
          !std::binary_search(names.begin(), names.end(), "*" + std::string(host.substr(dot)));
+}
+
+std::string TlsServerContext::ForwardedCertificate(const ssl_st* session) const {
+  const X509* peer = store_->forward_client_certificate ? SSL_get0_peer_certificate(session) : nullptr;
+  unsigned char* der = nullptr;
+  const int size = peer ? i2d_X509(peer, &der) : 0;
+  if (size <= 0) return "";
+  std::string text(static_cast<size_t>((size + 2) / 3 * 4 + 1), ':');
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()) + 1, der, size);  // and a NUL at the end
+  OPENSSL_free(der);
+  return text + ":";
 }
 
 ssl_ctx_st* TlsServerContext::Find(std::string_view given) const {

@@ -18,6 +18,8 @@
 
 namespace meridian {
 
+enum class ClientCertificate : uint8_t { kRequired, kOptional };
+
 enum class TlsVersion : uint8_t { kTls12, kTls13 };
 
 // The secrets of sessions, in the format that packet analysers read. Thread-safe.
@@ -38,6 +40,10 @@ struct TlsServerOptions {
   // Most wanted first, as OpenSSL names them; empty: the defaults. REQUIRES: CheckTlsCipher has nothing to say.
   std::vector<std::string> ciphers;       // TLS 1.2
   std::vector<std::string> ciphersuites;  // TLS 1.3
+  // PEM; empty: clients are not asked for certificates. One that is shown must verify, whether or not it is required.
+  std::string client_ca_file;
+  ClientCertificate client_certificate = ClientCertificate::kRequired;
+  bool forward_client_certificate = false;  // ForwardedCertificate says it
   std::shared_ptr<const TlsKeyLog> key_log;
   std::shared_ptr<const TicketKeys> tickets;  // null: keys of the context's own
 };
@@ -63,6 +69,9 @@ class TlsServerContext {
   // covered by the one that it was shown (RFC 9110 §15.5.20). Never with a single certificate, nor for a host that none
   // of them has. `session` is one of ours.
   bool Misdirected(const ssl_st* session, std::string_view host) const;
+  // The client's certificate as RFC 9440 §2 writes it, ":base64 of DER:"; empty without one or if it is not wanted.
+  // `session` is one of ours, and ready.
+  std::string ForwardedCertificate(const ssl_st* session) const;
   // Null when out of memory. The context must outlive the session.
   ssl_st* NewSession() const;
 

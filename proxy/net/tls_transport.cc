@@ -137,6 +137,7 @@ class TlsTransport final : public Transport {
   }
   bool tls() const override { return true; }
   bool Misdirected(std::string_view host) const override { return context_ && context_->Misdirected(ssl_, host); }
+  std::string client_certificate() const override { return context_ ? context_->ForwardedCertificate(ssl_) : ""; }
   bool resumed() const override { return SSL_session_reused(ssl_) == 1; }
   int fd() const override { return socket_.fd(); }
   void Abort() override { socket_.AbortOnClose(); }
@@ -214,7 +215,12 @@ class TlsTransport final : public Transport {
       if (wants && !drained_ && Refill() && (input_.size > 0 || input_.eof)) continue;
       const bool sent = SendScratch();  // also the alert that says why
       if (wants && sent && drained_) return;
+      const int reason = ERR_GET_REASON(ERR_peek_error());
       ERR_clear_error();
+      if (!client_ &&
+          (reason == SSL_R_CERTIFICATE_VERIFY_FAILED || reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)) {
+        return Fail({ErrorCode::kTlsFailed, Fault::kClient, Retry::kAlways, kCertificateRefused.data()});
+      }
       return Fail(
           {ErrorCode::kTlsFailed, client_ ? Fault::kOrigin : Fault::kClient, Retry::kAlways, "TLS handshake failed"});
     }

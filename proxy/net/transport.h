@@ -20,6 +20,9 @@
 
 namespace meridian {
 
+// Error::what of a handshake that ended because the client's certificate is missing or does not verify.
+inline constexpr std::string_view kCertificateRefused = "client certificate refused";
+
 class TransportSink {
  public:
   virtual void OnTransportReady() = 0;                    // connected and, with TLS, handshaken
@@ -67,6 +70,8 @@ class Transport : public Disposable {
   virtual bool resumed() const { return false; }
   // The client's TLS session is for another certificate than that of `host` (TlsServerContext::Misdirected).
   virtual bool Misdirected(std::string_view) const { return false; }
+  // TlsServerContext::ForwardedCertificate
+  virtual std::string client_certificate() const { return {}; }
   virtual int fd() const = 0;
   // Destruction after this sends RST instead of FIN: what was cut looks cut.
   virtual void Abort() = 0;

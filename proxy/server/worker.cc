@@ -170,6 +170,7 @@ void Worker::OnConnectionClosed(ClientConnection& connection, const Error& error
   stats.client_connections_closed.Add();
   stats.bytes_from_clients.Add(connection.wire().bytes_read());
   stats.bytes_to_clients.Add(connection.wire().bytes_written());
+  if (error.what == kCertificateRefused) stats.client_certificates_refused.Add();
   if (error.code == ErrorCode::kTlsFailed) stats.client_tls_failures.Add();
   if (error.code == ErrorCode::kProtocol) stats.client_protocol_errors.Add();
   if (error.code == ErrorCode::kTooLarge) stats.limit_resets.Add();

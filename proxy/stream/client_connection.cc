@@ -159,6 +159,8 @@ void ClientConnection::OnWireReady() {
   if (info_.tls) {
     server_name_ = wire_.transport()->server_name();
     info_.server_name = server_name_;
+    certificate_ = wire_.transport()->client_certificate();
+    info_.certificate = certificate_;
     host_.OnHandshake(*wire_.transport());
     UseCodec(wire_.transport()->alpn() == Alpn::kH2);
   } else {

@@ -106,6 +106,7 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
   Endpoint peer_;
   std::string address_text_;
   std::string server_name_;
+  std::string certificate_;
   ClientInfo info_;
   std::unique_ptr<ProxyPreamble> preamble_;
   std::unique_ptr<Codec> sniffer_;

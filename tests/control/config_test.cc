@@ -114,6 +114,10 @@ TEST_F(CompleteConfig, SaysWhichTlsAListenerSpeaks) {
   const std::vector<ListenerConfig>& listeners = config().listeners;
   EXPECT_EQ(listeners[1].tls.min_version, TlsVersion::kTls13);
   EXPECT_THAT(listeners[1].tls.ciphersuites, ElementsAre("TLS_AES_256_GCM_SHA384"));
+  EXPECT_EQ(listeners[1].tls.client_ca_file, "");
+  EXPECT_EQ(listeners[3].tls.client_ca_file, kFixtures + "/edge.pem");
+  EXPECT_EQ(listeners[3].tls.client_certificate, ClientCertificate::kOptional);
+  EXPECT_TRUE(listeners[3].tls.forward_client_certificate);
   EXPECT_EQ(listeners[3].tls.min_version, TlsVersion::kTls12);
   EXPECT_THAT(listeners[3].tls.ciphers, ElementsAre("ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384"));
 }
@@ -500,6 +504,9 @@ INSTANTIATE_TEST_SUITE_P(
         Slip{"AVersionThatIsNotSafe",
              Tls("{ certificate: edge.pem, key: edge.key, min_version: 1.1 }"),
              {"3:63 'min_version' must be 1.2 or 1.3, but is '1.1'; did you mean '1.2'?"}},
+        Slip{"ClientsThatNobodyCanVerify",
+             Tls("{ certificate: edge.pem, key: edge.key, client_certificate: required }"),
+             {"3:50 'client_certificate' has no effect without 'client_ca'"}},
         Slip{"ACipherThatNobodyKnows",
              Tls("{ certificate: edge.pem, key: edge.key, ciphers: [HIGH] }"),
              {"3:60 'ciphers' must be a name that OpenSSL knows, as in ECDHE-ECDSA-AES128-GCM-SHA256"}},

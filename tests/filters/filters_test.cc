@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "filters/client_certificate.h"
 #include "filters/forwarding_headers.h"
 #include "filters/grpc_timeout.h"
 #include "filters/loop_guard.h"
@@ -11,6 +12,29 @@
 
 namespace meridian {
 namespace {
+
+// ---- client_certificate --------------------------------------------------------------------------------------------
+
+TEST(ClientCertificateHeader, RemovesWhatAClientClaimsAndTellsWhatWasVerified) {
+  Arena arena;
+  ClientInfo client;
+  StreamContext context;
+  context.client = &client;
+  for (const char* certificate : {"", ":AAAA:"}) {
+    RequestHead request;
+    request.headers = HeaderBlock(&arena);
+    for (const char* name : {"client-cert", "client_cert", "accept", "client-cert-chain", "client-cert",
+                             "x-forwarded-client-cert", "x_forwarded_client_cert", "client-certificate"}) {
+      request.headers.Add(name, "forged");
+    }
+    client.certificate = certificate;
+    EXPECT_FALSE(ClientCertificateHeader().OnRequest(request, context));
+    std::string left;
+    for (const Header& h : request.headers) left += std::string(h.name) + "=" + std::string(h.value) + " ";
+    EXPECT_EQ(left,
+              std::string("accept=forged client-certificate=forged ") + (*certificate ? "client-cert=:AAAA: " : ""));
+  }
+}
 
 // ---- origin_failover: the table of replay rules --------------------------------------------------------------------
 
@@ -281,8 +305,8 @@ TEST(Registry, ListsTheFiltersInTheirOrder) {
   const auto filters = MakeFilters({});
   std::vector<std::string_view> names;
   for (const auto& filter : filters) names.push_back(filter->name());
-  EXPECT_EQ(names, (std::vector<std::string_view>{"loop_guard", "forwarding_headers", "trace_context", "grpc_timeout",
-                                                  "origin_failover"}));
+  EXPECT_EQ(names, (std::vector<std::string_view>{"loop_guard", "forwarding_headers", "client_certificate",
+                                                  "trace_context", "grpc_timeout", "origin_failover"}));
 }
 
 }  // namespace

@@ -96,5 +96,25 @@ TEST_F(TlsEdge, ARequestForTheHostOfAnotherCertificateIsMisdirected) {
   EXPECT_EQ(edge.MetricSum("meridian_misdirected_requests_total"), 4);
 }
 
+TEST_F(TlsEdge, OnlyClientsWithACertificateAreServedAndTheOriginLearnsWhoTheyAre) {
+  MERIDIAN_REQUIRE_TOOL("curl");
+  EdgeConfig config = Config({authority_.Issue("shop", KeyKind::kEcdsa, {"shop.example"})});
+  config.tls = "client_ca: " + authority_.ca_file() + "\n      forward_client_certificate: true";
+  const CertificateFiles client = authority_.Issue("client", KeyKind::kEcdsa, {"client.example"});
+  const Edge edge(config);
+  EXPECT_EQ(Ask(edge, "shop.example").status, 0);
+  for (const char* version : {"--http1.1", "--http2"}) {
+    EXPECT_EQ(Ask(edge, "shop.example",
+                  {version, "--cert", client.certificate, "--key", client.key, "-H", "client-cert: :forged:", "-H",
+                   "x-forwarded-client-cert: forged"})
+                  .status,
+              200);
+    const Headers seen = origin_.Received().back().headers;
+    EXPECT_TRUE(seen.Get("client-cert").starts_with(":MI")) << seen.Get("client-cert");
+    EXPECT_FALSE(seen.Has("x-forwarded-client-cert"));
+  }
+  EXPECT_TRUE(Eventually([&] { return edge.MetricSum("meridian_client_certificates_refused_total") == 1; }, 5s, 20ms));
+}
+
 }  // namespace
 }  // namespace meridian::testing

@@ -108,6 +108,7 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.client_tls_handshakes, "meridian_client_tls_handshakes_total 1"},
       {&w.client_tls_resumed, "meridian_client_tls_resumed_total 1"},
       {&w.client_tls_failures, "meridian_client_tls_failures_total 1"},
+      {&w.client_certificates_refused, "meridian_client_certificates_refused_total 1"},
       {&w.client_protocol_errors, "meridian_client_protocol_errors_total 1"},
       {&w.accept_paused, "meridian_accept_paused_total 1"},
       {&w.connections_refused, "meridian_limit_total{limit=\"connections\"} 1"},
