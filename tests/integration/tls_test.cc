@@ -109,7 +109,9 @@ TEST_F(TlsEdge, OnlyClientsWithACertificateAreServedAndTheOriginLearnsWhoTheyAre
                    "x-forwarded-client-cert: forged"})
                   .status,
               200);
-    const Headers seen = origin_.Received().back().headers;
+    const std::vector<OriginRequest> received = origin_.Received();
+    ASSERT_FALSE(received.empty()) << edge.EventText();
+    const Headers seen = received.back().headers;
     EXPECT_TRUE(seen.Get("client-cert").starts_with(":MI")) << seen.Get("client-cert");
     EXPECT_FALSE(seen.Has("x-forwarded-client-cert"));
   }

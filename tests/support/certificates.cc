@@ -117,7 +117,7 @@ CertificateFiles TestCertificates::Issue(const std::string& label, KeyKind kind,
   X509_set_issuer_name(leaf.get(), X509_get_subject_name(ca));
   AddExtension(leaf.get(), ca, NID_basic_constraints, "critical,CA:FALSE");
   AddExtension(leaf.get(), ca, NID_key_usage, "critical,digitalSignature,keyEncipherment");
-  AddExtension(leaf.get(), ca, NID_ext_key_usage, "serverAuth");
+  AddExtension(leaf.get(), ca, NID_ext_key_usage, "serverAuth,clientAuth");
   AddExtension(leaf.get(), ca, NID_authority_key_identifier, "keyid");
   AddExtension(leaf.get(), ca, NID_subject_alt_name, AltNames(names));
   X509_sign(leaf.get(), authority_->key.get(), EVP_sha256());

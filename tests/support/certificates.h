@@ -20,7 +20,8 @@ class TestCertificates {
   explicit TestCertificates(const TempDir& dir);  // writes ca.pem
   ~TestCertificates();
 
-  // Each name is a DNS name or a numeric address. Valid from yesterday for a week. Files <label>.pem and <label>.key.
+  // Each name is a DNS name or a numeric address. Valid from yesterday for a week, for servers and clients. Files
+  // <label>.pem and <label>.key.
   CertificateFiles Issue(const std::string& label, KeyKind kind, const std::vector<std::string>& names) const;
   const std::string& ca_file() const { return ca_file_; }
 
