@@ -133,8 +133,8 @@ class ResponseHandler {
   virtual Arena& arena() = 0;
   virtual BodyPipe& response_body() = 0;
   virtual void OnInformational(const ResponseHead& head) = 0;
-  // If there will be no body, response_body() has ended already: what ends with its head is passed on as such (gRPC takes
-  // nothing else for a response of trailers only).
+  // If there will be no body, response_body() has ended already: what ends with its head is passed on as such (gRPC
+  // takes nothing else for a response of trailers only).
   virtual void OnResponseHead(const ResponseHead& head) = 0;
   // Both directions are over; the stream is gone.
   virtual void OnResponseComplete() = 0;

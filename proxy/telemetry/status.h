@@ -132,8 +132,8 @@ struct Status {
   uint64_t snapshot = 0;
   double uptime_s = 0;
   uint64_t dns_failures = 0;
-  uint64_t buffer_bytes = 0;  // of all workers
-  int overload_level = 0;     // of the fullest (policy/overload.h)
+  uint64_t buffer_bytes = 0;                    // of all workers
+  int overload_level = 0;                       // of the fullest (policy/overload.h)
   std::vector<CertificateStatus> certificates;  // by file, each once
   uint64_t certificate_reloads = 0, certificate_reloads_failed = 0;
   bool ready = false;

@@ -1,6 +1,7 @@
 // One client attacks, another one works: the attack is ended or bounded, costs little memory, never has more requests
 // at work than a connection may, and the other client loses nothing.
 #include <atomic>
+#include <ostream>
 #include <thread>
 
 #include "integration/edge.h"
@@ -20,6 +21,8 @@ struct Flood {
   std::string (*piece)(uint32_t n);  // the n-th one of a connection
   bool ends = true;                  // the edge ends the connection; otherwise it merely bounds it
 };
+
+void PrintTo(const Flood& flood, std::ostream* out) { *out << flood.name; }
 
 uint32_t Stream(uint32_t n) { return 2 * n + 1; }
 std::string Request(uint32_t stream, uint8_t flags = kEndStream | kEndHeaders) {

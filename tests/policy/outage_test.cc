@@ -158,9 +158,7 @@ TEST(Outage, WhatFailsAtOnceIsLeftAfterAHandfulOfRequests) {
 }
 
 // At twenty requests a second five that wait are a quarter of a second.
-TEST(Outage, ASlowTrickleOfRequestsLeavesAfterHalfASecond) {
-  EXPECT_LE(MostTouched({Outage::kHang, true, 20}), 15);
-}
+TEST(Outage, ASlowTrickleOfRequestsLeavesAfterHalfASecond) { EXPECT_LE(MostTouched({Outage::kHang, true, 20}), 15); }
 
 }  // namespace
 }  // namespace meridian
