@@ -3,16 +3,17 @@
 
 #include "http/frame_meter.h"
 #include "http/h2_server.h"
-#include "support/h2_frames.h"
 #include "support/h2_peer.h"
+#include "support/h2_raw.h"
 #include "support/scripted_http.h"
 
 namespace meridian {
 namespace {
 
+namespace h2 = testing::h2;
+
 using testing::Bytes;
 using testing::FakeHost;
-using testing::H2Frame;
 using testing::H2Peer;
 using testing::ScriptedSink;
 
@@ -118,7 +119,7 @@ TEST_F(H2FloodsTest, ResetsThatAClientProvokesCountLikeItsOwn) {
   for (; sent < 2000 && !server_.error(); ++sent) {
     const int32_t id = Get();
     Exchange();
-    Raw(H2Frame(NGHTTP2_WINDOW_UPDATE, 0, static_cast<uint32_t>(id), kMost));
+    Raw(h2::Frame(NGHTTP2_WINDOW_UPDATE, 0, static_cast<uint32_t>(id), kMost));
     ASSERT_TRUE(peer_.stream(id).closed || server_.error());
   }
   EXPECT_TRUE(Calmed());
@@ -138,13 +139,13 @@ TEST_F(H2FloodsTest, ResetsForAnOriginsFaultAreNotTheClients) {
 
 TEST_F(H2FloodsTest, EndlessControlFramesOfEveryKindEndTheConnection) {
   const std::pair<const char*, std::string> kFloods[] = {
-      {"SETTINGS", H2Frame(NGHTTP2_SETTINGS, 0, 0)},
-      {"SETTINGS ACK", H2Frame(NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0)},
-      {"PING", H2Frame(NGHTTP2_PING, 0, 0, "12345678")},
-      {"PING ACK", H2Frame(NGHTTP2_PING, NGHTTP2_FLAG_ACK, 0, "12345678")},
-      {"PRIORITY", H2Frame(NGHTTP2_PRIORITY, 0, 1, std::string_view("\0\0\0\3\1", 5))},
-      {"WINDOW_UPDATE", H2Frame(NGHTTP2_WINDOW_UPDATE, 0, 0, kOne)},
-      {"unknown", H2Frame(0xfa, 0, 0, "x")},
+      {"SETTINGS", h2::Frame(NGHTTP2_SETTINGS, 0, 0)},
+      {"SETTINGS ACK", h2::Frame(NGHTTP2_SETTINGS, NGHTTP2_FLAG_ACK, 0)},
+      {"PING", h2::Frame(NGHTTP2_PING, 0, 0, "12345678")},
+      {"PING ACK", h2::Frame(NGHTTP2_PING, NGHTTP2_FLAG_ACK, 0, "12345678")},
+      {"PRIORITY", h2::Frame(NGHTTP2_PRIORITY, 0, 1, std::string_view("\0\0\0\3\1", 5))},
+      {"WINDOW_UPDATE", h2::Frame(NGHTTP2_WINDOW_UPDATE, 0, 0, kOne)},
+      {"unknown", h2::Frame(0xfa, 0, 0, "x")},
   };
   for (const auto& [name, frame] : kFloods) {
     FakeHost host;
@@ -164,8 +165,8 @@ TEST_F(H2FloodsTest, EndlessControlFramesOfEveryKindEndTheConnection) {
 }
 
 TEST_F(H2FloodsTest, EmptyAndPaddedDataIsAFloodToo) {
-  for (const std::string& frame :
-       {H2Frame(NGHTTP2_DATA, 0, 1), H2Frame(NGHTTP2_DATA, NGHTTP2_FLAG_PADDED, 1, std::string_view("\3\0\0\0", 4))}) {
+  for (const std::string& frame : {h2::Frame(NGHTTP2_DATA, 0, 1),
+                                   h2::Frame(NGHTTP2_DATA, NGHTTP2_FLAG_PADDED, 1, std::string_view("\3\0\0\0", 4))}) {
     FakeHost host;
     CountingSink sink;
     H2Server server(host, sink, limits_, false);
@@ -187,7 +188,7 @@ TEST_F(H2FloodsTest, UpdatesOfTheWindowForWhatWasSentAreFree) {
   for (int i = 0; i < 5000; ++i) {
     last().Say("0123456789");
     Exchange();
-    Raw(H2Frame(NGHTTP2_WINDOW_UPDATE, 0, static_cast<uint32_t>(id), kOne));
+    Raw(h2::Frame(NGHTTP2_WINDOW_UPDATE, 0, static_cast<uint32_t>(id), kOne));
   }
   EXPECT_FALSE(server_.error());
 }
@@ -241,8 +242,8 @@ TEST_F(H2FloodsTest, OnAShortPathTheWindowStays) {
 // ---- turns ---------------------------------------------------------------------------------------------------------
 
 TEST(FrameMeterTest, ATurnTakesSixteenStreamsOrSixtyFourFramesAndNeverHalfAFrameMore) {
-  const std::string ping = H2Frame(NGHTTP2_PING, 0, 0, "12345678");
-  const std::string head = H2Frame(NGHTTP2_HEADERS, 5, 1, "head");
+  const std::string ping = h2::Frame(NGHTTP2_PING, 0, 0, "12345678");
+  const std::string head = h2::Frame(NGHTTP2_HEADERS, 5, 1, "head");
   std::string pings, heads;
   for (int i = 0; i < 100; ++i) pings += ping, heads += head;
   FrameMeter meter(0);
@@ -254,7 +255,7 @@ TEST(FrameMeterTest, ATurnTakesSixteenStreamsOrSixtyFourFramesAndNeverHalfAFrame
 
 TEST(FrameMeterTest, AnySplitGivesTheSameFrames) {
   std::string bytes = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-  for (int i = 0; i < 40; ++i) bytes += H2Frame(i % 2 ? 0 : 4, 0, 1, std::string(static_cast<size_t>(i * 7), 'x'));
+  for (int i = 0; i < 40; ++i) bytes += h2::Frame(i % 2 ? 0 : 4, 0, 1, std::string(static_cast<size_t>(i * 7), 'x'));
   for (size_t step = 1; step < bytes.size(); ++step) {
     FrameMeter meter(24);
     size_t taken = 0;
@@ -266,7 +267,7 @@ TEST(FrameMeterTest, AnySplitGivesTheSameFrames) {
 
 TEST(FrameMeterTest, ALongFrameIsOneFrameHoweverManyReadsItTakes) {
   FrameMeter meter(0);
-  const std::string frame = H2Frame(NGHTTP2_DATA, 0, 1, std::string(16384, 'x'));
+  const std::string frame = h2::Frame(NGHTTP2_DATA, 0, 1, std::string(16384, 'x'));
   for (int i = 0; i < 64; ++i) EXPECT_EQ(meter.Take(Bytes(frame)), frame.size());
   EXPECT_EQ(meter.Take(Bytes(frame)), 0u);
 }

@@ -6,11 +6,19 @@
 
 #include "integration/edge.h"
 #include "support/connection.h"
-#include "support/h2_frames.h"
+#include "support/h2_raw.h"
 #include "support/load_generator.h"
 
 namespace meridian::testing {
 namespace {
+
+using namespace h2;
+
+std::string Field(std::string_view name, std::string_view value) { return '\0' + Text(name) + Text(value); }
+// :method GET, :scheme http.
+std::string Get(std::string_view authority, std::string_view path) {
+  return "\x82\x86" + Field(":authority", authority) + Field(":path", path);
+}
 
 constexpr uint64_t kMemory = 32u << 20;
 constexpr int kMostAtWork = 100;  // limits.max_streams
@@ -26,56 +34,54 @@ void PrintTo(const Flood& flood, std::ostream* out) { *out << flood.name; }
 
 uint32_t Stream(uint32_t n) { return 2 * n + 1; }
 std::string Request(uint32_t stream, uint8_t flags = kEndStream | kEndHeaders) {
-  return H2Frame(kHeadersFrame, flags, stream, H2Get("shop.example", "/attack"));
+  return Frame(kHeaders, flags, stream, Get("shop.example", "/attack"));
 }
 
 const Flood kFloods[] = {
-    {"rapid reset", [](uint32_t n) { return Request(Stream(n)) + H2Frame(kResetFrame, 0, Stream(n), Bytes32(8)); }},
+    {"rapid reset", [](uint32_t n) { return Request(Stream(n)) + Frame(kRst, 0, Stream(n), Number(8, 4)); }},
     {"resets that it makes us send",
-     [](uint32_t n) { return Request(Stream(n)) + H2Frame(kWindowFrame, 0, Stream(n), Bytes32(0x7fffffff)); }},
+     [](uint32_t n) { return Request(Stream(n)) + Frame(kWindow, 0, Stream(n), Number(0x7fffffff, 4)); }},
     {"more data than announced",
      [](uint32_t n) {
-       return H2Frame(kHeadersFrame, kEndHeaders, Stream(n),
-                      "\x83\x86" + H2Field(":authority", "shop.example") + H2Field(":path", "/attack") +
-                          H2Field("content-length", "1")) +
-              H2Frame(kDataFrame, 0, Stream(n), "more");
+       return Frame(kHeaders, kEndHeaders, Stream(n),
+                    "\x83\x86" + Field(":authority", "shop.example") + Field(":path", "/attack") +
+                        Field("content-length", "1")) +
+              Frame(kData, 0, Stream(n), "more");
      }},
     {"streams without end", [](uint32_t n) { return Request(Stream(n)); }},
-    {"SETTINGS", [](uint32_t) { return H2Frame(kSettingsFrame, 0, 0); }},
+    {"SETTINGS", [](uint32_t) { return Frame(kSettings, 0, 0); }},
     {"SETTINGS with 2700 entries",
      [](uint32_t) {
        std::string entries;
-       for (int i = 0; i < 2700; ++i) entries += std::string("\x00\x04", 2) + Bytes32(65535);
-       return H2Frame(kSettingsFrame, 0, 0, entries);
+       for (int i = 0; i < 2700; ++i) entries += std::string("\x00\x04", 2) + Number(65535, 4);
+       return Frame(kSettings, 0, 0, entries);
      }},
-    {"PING", [](uint32_t) { return H2Frame(kPingFrame, 0, 0, "12345678"); }},
-    {"PRIORITY", [](uint32_t n) { return H2Frame(kPriorityFrame, 0, Stream(n), Bytes32(0) + "\x10"); }},
-    {"WINDOW_UPDATE", [](uint32_t) { return H2Frame(kWindowFrame, 0, 0, Bytes32(1)); }},
-    {"unknown frames", [](uint32_t) { return H2Frame(0xbe, 0, 0, "?"); }},
+    {"PING", [](uint32_t) { return Frame(kPing, 0, 0, "12345678"); }},
+    {"PRIORITY", [](uint32_t n) { return Frame(kPriority, 0, Stream(n), Number(0, 4) + "\x10"); }},
+    {"WINDOW_UPDATE", [](uint32_t) { return Frame(kWindow, 0, 0, Number(1, 4)); }},
+    {"unknown frames", [](uint32_t) { return Frame(0xbe, 0, 0, "?"); }},
     {"empty DATA",
      [](uint32_t n) {
-       return n == 0 ? H2Frame(kHeadersFrame, kEndHeaders, 1,
-                               "\x83\x86" + H2Field(":authority", "shop.example") + H2Field(":path", "/attack"))
-                     : H2Frame(kDataFrame, 0, 1);
+       return n == 0 ? Frame(kHeaders, kEndHeaders, 1,
+                             "\x83\x86" + Field(":authority", "shop.example") + Field(":path", "/attack"))
+                     : Frame(kData, 0, 1);
      }},
     {"CONTINUATION",
-     [](uint32_t n) {
-       return n == 0 ? Request(1, kEndStream) : H2Frame(kContinuationFrame, 0, 1, H2Field("x-a", "b"));
-     }},
+     [](uint32_t n) { return n == 0 ? Request(1, kEndStream) : Frame(kContinuation, 0, 1, Field("x-a", "b")); }},
     {"one large field, referenced 4000 times",
      [](uint32_t n) {
        // The first request puts it into the table (index 62), the others name it.
        const std::string large = "\x40" + std::string("\x03x-a\x7f\x81\x1e", 7) + std::string(4000, 'v');
-       return H2Frame(kHeadersFrame, kEndStream | kEndHeaders, Stream(n),
-                      n == 0 ? H2Get("shop.example", "/attack") + large
-                             : H2Get("shop.example", "/attack") + std::string(4000, '\xbe'));
+       return Frame(kHeaders, kEndStream | kEndHeaders, Stream(n),
+                    n == 0 ? Get("shop.example", "/attack") + large
+                           : Get("shop.example", "/attack") + std::string(4000, '\xbe'));
      },
      false},
     {"cookie crumbs",
      [](uint32_t n) {
        std::string crumbs;
        for (int i = 0; i < 3000; ++i) crumbs += std::string("\x0f\x11\x00", 3);
-       return H2Frame(kHeadersFrame, kEndStream | kEndHeaders, Stream(n), H2Get("shop.example", "/attack") + crumbs);
+       return Frame(kHeaders, kEndStream | kEndHeaders, Stream(n), Get("shop.example", "/attack") + crumbs);
      },
      false},
 };
@@ -104,7 +110,7 @@ TEST_P(Floods, CostLittleAndOthersLoseNothing) {
   while (!over.passed()) {
     const auto attacker = Connection::Open(edge.port());
     ASSERT_TRUE(attacker);
-    bool open = attacker->Send(std::string(kH2Preface) + H2Frame(kSettingsFrame, 0, 0), over);
+    bool open = attacker->Send(std::string(kPreface) + Frame(kSettings, 0, 0), over);
     for (uint32_t n = 0; open && !over.passed();) {
       std::string burst;
       for (int i = 0; i < 50; ++i) burst += flood.piece(n++);

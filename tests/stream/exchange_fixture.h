@@ -244,4 +244,25 @@ class ExchangeTest : public ::testing::Test, private ConnectionHost, private Out
   std::vector<AffectedRun> affected_;
 };
 
+// The same with a client of HTTP/2, by prior knowledge.
+class Http2ExchangeTest : public ExchangeTest {
+ protected:
+  // Moves bytes between the peer and the socket until `done`.
+  template <typename F>
+  bool Until(F done) {
+    return RunUntil(loop_, [&] {
+      const std::string out = peer_.Output();
+      if (!out.empty()) Send(out);
+      received_.clear();
+      const std::string in = received();
+      if (!in.empty()) peer_.Input(in);
+      return done();
+    });
+  }
+  int32_t Get() {
+    return peer_.Request({{":method", "GET"}, {":scheme", "http"}, {":authority", "shop.example"}, {":path", "/"}});
+  }
+  H2Peer peer_{false};
+};
+
 }  // namespace meridian

@@ -125,26 +125,6 @@ TEST_F(ExchangeTest, AnAnswerThatMovesSlowlyIsNotCut) {
 
 // ---- clients -------------------------------------------------------------------------------------------------------
 
-class Http2ExchangeTest : public ExchangeTest {
- protected:
-  // Moves bytes between the peer and the socket until `done`.
-  template <typename F>
-  bool Until(F done) {
-    return RunUntil(loop_, [&] {
-      const std::string out = peer_.Output();
-      if (!out.empty()) Send(out);
-      received_.clear();
-      const std::string in = received();
-      if (!in.empty()) peer_.Input(in);
-      return done();
-    });
-  }
-  int32_t Get() {
-    return peer_.Request({{":method", "GET"}, {":scheme", "http"}, {":authority", "shop.example"}, {":path", "/"}});
-  }
-  H2Peer peer_{false};
-};
-
 TEST_F(Http2ExchangeTest, ByPriorKnowledgeACleartextClientSpeaksHttp2) {
   Start();
   const int32_t id = Get();

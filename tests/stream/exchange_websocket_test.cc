@@ -163,26 +163,14 @@ TEST_F(WebSocketTest, ASlowReaderHoldsTheOriginBack) {
 
 // ---- over HTTP/2 (RFC 8441) ----------------------------------------------------------------------------------------
 
-class Http2WebSocketTest : public ExchangeTest {
+class Http2WebSocketTest : public Http2ExchangeTest {
  protected:
-  template <typename F>
-  bool Until(F done) {
-    return RunUntil(loop_, [&] {
-      const std::string out = peer_.Output();
-      if (!out.empty()) Send(out);
-      received_.clear();
-      const std::string in = received();
-      if (!in.empty()) peer_.Input(in);
-      return done();
-    });
-  }
   int32_t Ask(const H2Peer::Fields& more = {}) {
     H2Peer::Fields fields = {{":method", "CONNECT"}, {":protocol", "websocket"},     {":scheme", "http"},
                              {":path", "/chat"},     {":authority", "shop.example"}, {"sec-websocket-version", "13"}};
     fields.insert(fields.end(), more.begin(), more.end());
     return peer_.Request(fields, true);
   }
-  H2Peer peer_{false};
 };
 
 TEST_F(Http2WebSocketTest, AnExtendedConnectBecomesTheHandshakeOfHttp1) {

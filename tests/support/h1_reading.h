@@ -24,37 +24,26 @@ inline std::string ListText(std::string_view mark, const HeaderBlock& headers) {
   return out.empty() ? out : " " + std::string(mark) + "{" + out + "}";
 }
 
-// `cuts`: where the network cuts the bytes; ascending. Every whole request is answered with 204.
-inline std::string ServerReading(std::string_view bytes, const std::vector<size_t>& cuts, bool eof = false,
-                                 const MessageLimits& limits = {}) {
-  FakeHost host;
-  ScriptedSink sink;
-  H1Server server(host, sink, limits, false);
-  std::vector<std::string> bodies;
-  const auto turn = [&] {
-    for (bool again = true; again;) {
-      again = false;
-      Produce(server);
-      bodies.resize(sink.size());
-      for (size_t i = 0; i < sink.size(); ++i) {
-        ScriptedRequest& request = sink[i];
-        bodies[i] += TakeAll(request.body);
-        if (!request.has_head || request.closed || request.reply.status == 204 || !request.body.AtEnd()) continue;
-        request.Answer(204, kUnknownLength, false);
-        again = true;
-      }
+// Takes what came of the bodies, and answers each request that is whole with 204. Returns what was sent.
+inline std::string AnswerAll(ServerCodec& server, ScriptedSink& sink, std::vector<std::string>& bodies) {
+  std::string out;
+  for (bool again = true; again;) {
+    again = false;
+    out += Produce(server);
+    bodies.resize(sink.size());
+    for (size_t i = 0; i < sink.size(); ++i) {
+      ScriptedRequest& request = sink[i];
+      bodies[i] += TakeAll(request.body);
+      if (!request.has_head || request.closed || request.reply.status == 204 || !request.body.AtEnd()) continue;
+      request.Answer(204, kUnknownLength, false);
+      again = true;
     }
-  };
-  size_t at = 0;
-  for (size_t i = 0; i <= cuts.size(); ++i) {
-    const size_t end = i < cuts.size() ? cuts[i] : bytes.size();
-    Feed(server, bytes.substr(at, end - at));
-    at = end;
-    turn();
-    if (server.error()) break;
   }
-  if (eof) server.OnEof();
-  turn();
+  return out;
+}
+
+// `no_head`: what stands for a request whose head never came.
+inline std::string RequestsText(ScriptedSink& sink, const std::vector<std::string>& bodies, std::string_view no_head) {
   std::string out;
   for (size_t i = 0; i < sink.size(); ++i) {
     const ScriptedRequest& request = sink[i];
@@ -62,7 +51,7 @@ inline std::string ServerReading(std::string_view bytes, const std::vector<size_
     if (request.refused) {
       out += std::to_string(request.refused);
     } else if (!request.has_head) {
-      out += "...";
+      out += no_head;
     } else {
       const RequestHead& head = request.head;
       out += std::string(head.method_text) + " " + std::string(head.authority) + std::string(head.path);
@@ -73,6 +62,39 @@ inline std::string ServerReading(std::string_view bytes, const std::vector<size_
       out += ListText("+", request.body.trailers());
     }
   }
+  return out;
+}
+
+inline std::string ResponseText(const ScriptedResponse& response, const std::string& body) {
+  std::string out;
+  for (int status : response.informational) out += std::to_string(status) + " ";
+  if (response.has_head) {
+    out += std::to_string(response.head.status) + ListText("", response.head.headers);
+    if (!body.empty()) out += " =" + body;
+    out += ListText("+", response.body.trailers()) + " ";
+  }
+  return out += response.failed ? "failed" : response.completed ? "ok" : "...";
+}
+
+// `cuts`: where the network cuts the bytes; ascending. Every whole request is answered with 204.
+inline std::string ServerReading(std::string_view bytes, const std::vector<size_t>& cuts, bool eof = false,
+                                 const MessageLimits& limits = {}) {
+  FakeHost host;
+  ScriptedSink sink;
+  H1Server server(host, sink, limits, false);
+  std::vector<std::string> bodies;
+  const auto turn = [&] { AnswerAll(server, sink, bodies); };
+  size_t at = 0;
+  for (size_t i = 0; i <= cuts.size(); ++i) {
+    const size_t end = i < cuts.size() ? cuts[i] : bytes.size();
+    Feed(server, bytes.substr(at, end - at));
+    at = end;
+    turn();
+    if (server.error()) break;
+  }
+  if (eof) server.OnEof();
+  turn();
+  std::string out = RequestsText(sink, bodies, "...");
   if (server.finished() || server.error()) out += out.empty() ? "close" : " close";
   server.OnClosed({});
   return out;
@@ -85,7 +107,6 @@ inline std::string ClientReading(std::string_view method, std::string_view bytes
   ScriptedResponse response;
   const RequestHead request = response.Request(method);
   std::string body;
-  std::string out;
   H1Client client(host, limits);
   client.Start(request, nullptr, response);
   Produce(client);
@@ -99,13 +120,7 @@ inline std::string ClientReading(std::string_view method, std::string_view bytes
   }
   if (eof && !client.error() && !client.finished()) client.OnEof();
   body += TakeAll(response.body);
-  for (int status : response.informational) out += std::to_string(status) + " ";
-  if (response.has_head) {
-    out += std::to_string(response.head.status) + ListText("", response.head.headers);
-    if (!body.empty()) out += " =" + body;
-    out += ListText("+", response.body.trailers()) + " ";
-  }
-  out += response.failed ? "failed" : response.completed ? "ok" : "...";
+  std::string out = ResponseText(response, body);
   out += client.finished() || client.error() ? " close" : " keep";
   client.OnClosed({});
   return out;

@@ -22,7 +22,7 @@ inline std::string Number(uint64_t value, int bytes) {
   return out;
 }
 
-inline std::string Frame(uint8_t type, uint8_t flags, uint32_t stream, std::string_view payload) {
+inline std::string Frame(uint8_t type, uint8_t flags, uint32_t stream, std::string_view payload = {}) {
   return Number(payload.size(), 3) + static_cast<char>(type) + static_cast<char>(flags) + Number(stream, 4) +
          std::string(payload);
 }

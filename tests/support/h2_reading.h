@@ -37,20 +37,7 @@ inline std::string H2ServerReading(std::string_view bytes, const std::vector<siz
   H2Server server(host, sink, limits, false);
   std::vector<std::string> bodies;
   std::string out;
-  const auto turn = [&] {
-    for (bool again = true; again;) {
-      again = false;
-      out += Produce(server);
-      bodies.resize(sink.size());
-      for (size_t i = 0; i < sink.size(); ++i) {
-        ScriptedRequest& request = sink[i];
-        bodies[i] += TakeAll(request.body);
-        if (!request.has_head || request.closed || request.reply.status == 204 || !request.body.AtEnd()) continue;
-        request.Answer(204, kUnknownLength, false);
-        again = true;
-      }
-    }
-  };
+  const auto turn = [&] { out += AnswerAll(server, sink, bodies); };
   if (!raw) Feed(server, std::string(h2::kPreface) + h2::Settings());
   size_t at = 0;
   for (size_t i = 0; i <= cuts.size(); ++i) {
@@ -65,24 +52,7 @@ inline std::string H2ServerReading(std::string_view bytes, const std::vector<siz
   }
   turn();
   const bool ended = server.error() || server.finished();
-  std::string text;
-  for (size_t i = 0; i < sink.size(); ++i) {
-    const ScriptedRequest& request = sink[i];
-    if (i > 0) text += " / ";
-    if (request.refused) {
-      text += std::to_string(request.refused);
-    } else if (!request.has_head) {
-      text += "-";
-    } else {
-      const RequestHead& head = request.head;
-      text += std::string(head.method_text) + " " + std::string(head.authority) + std::string(head.path);
-      if (head.websocket) text += " websocket";
-      text += ListText("", head.headers);
-      if (head.has_body || !bodies[i].empty()) text += " =" + bodies[i];
-      text += request.body.failed() ? "!" : request.body.finished() || head.websocket ? "" : "...";
-      text += ListText("+", request.body.trailers());
-    }
-  }
+  std::string text = RequestsText(sink, bodies, "-");
   const std::string errors = ErrorsSent(out);
   text += errors;
   if (ended && errors.find("goaway") == std::string::npos) text += " dead";
@@ -97,7 +67,7 @@ inline std::string H2ClientReading(std::string_view method, std::string_view byt
   const MessageLimits limits;
   ScriptedResponse response;
   const RequestHead request = response.Request(method);
-  std::string body, text, out;
+  std::string body, out;
   H2Client client(host, limits);
   client.Start(request, nullptr, response);
   out = Produce(client);
@@ -111,14 +81,8 @@ inline std::string H2ClientReading(std::string_view method, std::string_view byt
     body += TakeAll(response.body);
   }
   out += Produce(client);
-  for (int status : response.informational) text += std::to_string(status) + " ";
-  if (response.has_head) {
-    text += std::to_string(response.head.status) + ListText("", response.head.headers);
-    if (!body.empty()) text += " =" + body;
-    text += ListText("+", response.body.trailers()) + " ";
-  }
+  std::string text = ResponseText(response, body);
   const bool ended = client.error() || client.finished();
-  text += response.failed ? "failed" : response.completed ? "ok" : "...";
   const std::string errors = ErrorsSent(out);
   text += errors;
   if (ended && errors.find("goaway") == std::string::npos) text += " dead";
