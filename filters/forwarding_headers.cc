@@ -19,18 +19,8 @@ std::string_view ViaEntry(HttpVersion received) {
   return "1.1 meridian";
 }
 
-// Several fields are one list; the newest hop comes last.
-void Append(HeaderBlock& headers, HeaderId id, std::string_view name, std::string_view entry) {
-  std::string_view joined;
-  for (const Header& h : headers) {
-    if (h.id != id) continue;
-    joined = joined.empty() ? h.value : headers.arena()->Concat(joined, ", ", h.value);
-  }
-  headers.Set(id, name, joined.empty() ? entry : headers.arena()->Concat(joined, ", ", entry));
-}
-
 void AppendVia(HeaderBlock& headers, HttpVersion received) {
-  Append(headers, HeaderId::kVia, "via", ViaEntry(received));
+  headers.Append(HeaderId::kVia, "via", ViaEntry(received));
 }
 
 void RemoveOwn(HeaderBlock& headers) {
@@ -57,7 +47,7 @@ std::optional<LocalReply> ForwardingHeaders::OnRequest(RequestHead& request, Str
     headers.Remove(HeaderId::kXForwardedProto);
     headers.Remove(HeaderId::kXForwardedHost);
   }
-  Append(headers, HeaderId::kXForwardedFor, "x-forwarded-for", context.client->address);
+  headers.Append(HeaderId::kXForwardedFor, "x-forwarded-for", context.client->address);
   const std::string_view proto = headers.Get(HeaderId::kXForwardedProto);
   if (proto != "http" && proto != "https") {
     headers.Set(HeaderId::kXForwardedProto, "x-forwarded-proto", context.client->tls ? "https" : "http");

@@ -5,12 +5,6 @@
 namespace meridian {
 namespace {
 
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-bool SameText(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return Lower(x) == Lower(y); });
-}
-
 // Up to the next comma outside of quotes.
 std::string_view TakeElement(std::string_view& list) {
   bool quoted = false;
@@ -37,7 +31,7 @@ int LoopGuard::Count(std::string_view list, std::string_view id) {
     const size_t begin = name.find_first_not_of(" \t");
     if (begin == std::string_view::npos) continue;
     name = name.substr(begin, name.find_last_not_of(" \t") + 1 - begin);
-    if (SameText(name, id)) ++count;
+    if (EqualsIgnoreCase(name, id)) ++count;
   }
   return count;
 }
@@ -45,14 +39,11 @@ int LoopGuard::Count(std::string_view list, std::string_view id) {
 std::optional<LocalReply> LoopGuard::OnRequest(RequestHead& request, StreamContext&) const {
   HeaderBlock& headers = request.headers;
   int passed = 0;
-  std::string_view joined;
   for (const Header& h : headers) {
-    if (h.id != HeaderId::kCdnLoop) continue;
-    passed += Count(h.value, id_);
-    joined = joined.empty() ? h.value : headers.arena()->Concat(joined, ", ", h.value);
+    if (h.id == HeaderId::kCdnLoop) passed += Count(h.value, id_);
   }
   if (passed >= max_hops_) return LocalReply{.status = 508, .body = "508 Loop Detected\n", .loop = true};
-  headers.Set(HeaderId::kCdnLoop, "cdn-loop", joined.empty() ? id_ : headers.arena()->Concat(joined, ", ", id_));
+  headers.Append(HeaderId::kCdnLoop, "cdn-loop", id_);
   return std::nullopt;
 }
 

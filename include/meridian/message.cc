@@ -141,6 +141,15 @@ void HeaderBlock::Set(HeaderId id, std::string_view name, std::string_view value
   size_ = static_cast<uint32_t>(kept - begin());
 }
 
+void HeaderBlock::Append(HeaderId id, std::string_view name, std::string_view entry) {
+  std::string_view joined;
+  for (const Header& h : *this) {
+    if (h.id != id) continue;
+    joined = joined.empty() ? h.value : arena_->Concat(joined, ", ", h.value);
+  }
+  Set(id, name, joined.empty() ? entry : arena_->Concat(joined, ", ", entry));
+}
+
 void HeaderBlock::Remove(HeaderId id) {
   size_ = static_cast<uint32_t>(std::remove_if(begin(), end(), [id](const Header& h) { return h.id == id; }) - begin());
 }
@@ -153,6 +162,14 @@ void HeaderBlock::RemoveNamed(std::string_view lower_name) {
 const Header* HeaderBlock::Find(HeaderId id) const {
   const Header* found = std::find_if(begin(), end(), [id](const Header& h) { return h.id == id; });
   return found == end() ? nullptr : found;
+}
+
+bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
+  if (a.size() != b.size()) return false;
+  for (size_t i = 0; i < a.size(); ++i) {
+    if (ToLower(a[i]) != ToLower(b[i])) return false;
+  }
+  return true;
 }
 
 bool IsGrpc(const HeaderBlock& headers) { return headers.Get(HeaderId::kContentType).starts_with("application/grpc"); }

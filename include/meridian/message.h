@@ -76,6 +76,8 @@ class HeaderBlock {
   void AddCopy(std::string_view name, std::string_view value) { Add(arena_->Copy(name), arena_->Copy(value)); }
   // Replaces every header with this id by one, at the place of the first; added at the end when there was none.
   void Set(HeaderId id, std::string_view name, std::string_view value);
+  // The header as one list of all it held, with `entry` at its end (RFC 9110 §5.3).
+  void Append(HeaderId id, std::string_view name, std::string_view entry);
   void Remove(HeaderId id);
   void RemoveNamed(std::string_view lower_name);
   // The first one, or null.
@@ -103,6 +105,10 @@ class HeaderBlock {
   uint32_t size_ = 0;
   uint32_t capacity_ = 0;
 };
+
+constexpr char ToLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+// Of ASCII letters the case is ignored.
+bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 
 // A message of gRPC, by its content-type.
 bool IsGrpc(const HeaderBlock& headers);

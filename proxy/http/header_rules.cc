@@ -5,8 +5,6 @@
 namespace meridian {
 namespace {
 
-constexpr char ToLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
-
 constexpr std::array<bool, 256> MakeTokenTable() {
   std::array<bool, 256> table{};
   for (char c = '0'; c <= '9'; ++c) table[static_cast<size_t>(c)] = true;
@@ -103,14 +101,6 @@ int TakeExpect(HeaderBlock& headers) {
   }
   if (found) headers.Remove(HeaderId::kExpect);
   return found;
-}
-
-bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
-  if (a.size() != b.size()) return false;
-  for (size_t i = 0; i < a.size(); ++i) {
-    if (ToLower(a[i]) != ToLower(b[i])) return false;
-  }
-  return true;
 }
 
 bool IsToken(std::string_view text) {

@@ -36,7 +36,6 @@ bool AsksForWebSocket(const HeaderBlock& headers);
 // Takes Expect out of the list: 0 there was none, 100 the client waits for a 100, 417 it expects something else
 // (RFC 9110 §10.1.1).
 int TakeExpect(HeaderBlock& headers);
-bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 // RFC 9110 §5.6.2, not empty.
 bool IsToken(std::string_view text);
 // host[:port] with nothing that could be read two ways: no user info, slash, space, control; brackets only around an

@@ -1,19 +1,14 @@
 #include "stream/exchange.h"
 
-#include <fmt/compile.h>
-#include <fmt/format.h>
-
 #include <new>
 
 #include "http/header_rules.h"
 #include "policy/answer.h"
-#include "policy/route_match.h"
 #include "stream/error_reply.h"
 
 namespace meridian {
 namespace {
 
-constexpr Error kNotSwitched{ErrorCode::kProtocol, Fault::kOrigin, Retry::kNever, "no switch to a WebSocket"};
 constexpr Error kNoWeight{ErrorCode::kPoolFull, Fault::kSelf, Retry::kNever, "every weight of the route is 0"};
 
 // Second chances within one region: stale kept connections, refused streams, sibling origins.
@@ -21,19 +16,6 @@ constexpr int kSameRegionTries = 2;
 // A connection that ended (GOAWAY) before it took the request proves nothing against its origin. Each such connection
 // took at least one other request, so a request is overtaken at most by those that share its connection.
 constexpr uint8_t kGoawayTries = 100;
-
-std::string_view WebSocketKey(Arena& arena, uint64_t high, uint64_t low) {
-  static constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  char* text = static_cast<char*>(arena.Allocate(24, 1));
-  // 128 bits, six at a time; the last digit has two of them, and two pads follow.
-  for (int i = 0; i < 22; ++i) {
-    text[i] = kDigits[high >> 58];
-    high = high << 6 | low >> 58;
-    low <<= 6;
-  }
-  text[22] = text[23] = '=';
-  return {text, 24};
-}
 
 bool IsConnectError(ErrorCode code) {
   return code == ErrorCode::kNoEndpoint || code == ErrorCode::kConnectFailed || code == ErrorCode::kConnectTimeout ||
@@ -136,59 +118,6 @@ void Exchange::OnBadRequest(int status, const RequestHead& partial) {
   ReplyWithText(status, nullptr);
 }
 
-void Exchange::Identify() {
-  IdentifyClient();
-  stream_context_.edge_name = world_->model->edge_name;
-  stream_context_.method = request_.method;
-  stream_context_.has_idempotency_key = request_.headers.Find(HeaderId::kIdempotencyKey) != nullptr;
-  std::string_view id = request_.headers.Get(HeaderId::kXRequestId);
-  if (id.size() > 128 || !IsToken(id)) {
-    char* text = static_cast<char*>(arena_.Allocate(32, 1));
-    fmt::format_to(text, FMT_COMPILE("{:016x}{:016x}"), context_.Random(), context_.Random());
-    id = {text, 32};
-  }
-  stream_context_.request_id = id;
-}
-
-// Whether there is room for one more. False: it was answered; nothing has been done, so the client may ask again.
-bool Exchange::HasMemory() {
-  const Overload& memory = context_.memory();
-  if (memory.level() == OverloadLevel::kCalm) return true;
-  if (memory.RefusesKeepAlive() && connection_.SendAway()) context_.stats().limit_memory_keep_alive.Add();
-  if (!memory.RefusesRequest(connection_.active_streams())) return true;
-  context_.stats().limit_memory_requests.Add();
-  Move(Event::kRefused);
-  if (request_.version == HttpVersion::kHttp2) {
-    end_ = "overload";
-    stream_.Reset(true);
-  } else {
-    ReplyWithText(503, nullptr);
-  }
-  return false;
-}
-
-bool Exchange::Match() {
-  const std::string_view path = request_.path.substr(0, request_.path.find('?'));
-  const int index = MatchRoute(world_->model->routes, world_->route_order, request_.authority, path);
-  if (index < 0) return false;
-  route_ = static_cast<uint16_t>(index);
-  routed_ = true;
-  context_.route_cells(route_).requests.Add();
-  return true;
-}
-
-bool Exchange::AskFilters() {
-  for (const auto& filter : route().filters) {
-    if (auto reply = filter->OnRequest(request_, stream_context_)) {
-      if (reply->loop) context_.stats().limit_hops.Add();
-      Move(Event::kRefused);
-      Reply(reply->status, arena_.Copy(reply->content_type), arena_.Copy(reply->body));
-      return false;
-    }
-  }
-  return true;
-}
-
 // ---- Trying --------------------------------------------------------------------------------------------------------
 
 void Exchange::MakePlan() {
@@ -211,26 +140,6 @@ void Exchange::MakePlan() {
   deadline_runs_ = !request_.has_body || stream_context_.wish.deadline.has_value();
   context_.budget(service).OnFirstAttempt(head_read_);
   TrySteps(kDeadline);
-}
-
-// WebSockets go to HTTP/1.1 origins. False: it was answered.
-bool Exchange::PrepareWebSocket() {
-  for (const ServiceRegionModel& region : service().regions) {
-    for (const OriginModel& origin : region.origins) {
-      if (!UsesHttp2(origin.protocol)) continue;
-      request_.websocket = false;
-      if (request_.version != HttpVersion::kHttp2) return true;  // a server may ignore an Upgrade (RFC 9110 §7.8)
-      Move(Event::kGaveUp);
-      ReplyWithText(501, nullptr);
-      return false;
-    }
-  }
-  // HTTP/2 has no use for the key, HTTP/1.1 requires it (RFC 8441 §5, RFC 6455 §4.1: 16 bytes in base64).
-  if (request_.version == HttpVersion::kHttp2) {
-    request_.headers.RemoveNamed("sec-websocket-key");
-    request_.headers.Add("sec-websocket-key", WebSocketKey(arena_, context_.Random(), context_.Random()));
-  }
-  return true;
 }
 
 // Holds on to what is sent of the body, so that it can be sent again: as much as the service allows, and only while the
@@ -509,10 +418,7 @@ void Exchange::Drop(std::unique_ptr<Attempt>& attempt) {
 // ---- Relaying ------------------------------------------------------------------------------------------------------
 
 void Exchange::Commit() {
-  // To a client of HTTP/2 any success would mean that it may speak WebSocket now.
-  if (request_.websocket && request_.version == HttpVersion::kHttp2 && attempt_->head().status / 100 == 2) {
-    return GiveUp(kNotSwitched);
-  }
+  if (NotSwitched()) return GiveUp(kNotSwitched);
   Move(Event::kAnswered);
   Drop(held_);
   ForgetBody();
@@ -531,12 +437,6 @@ void Exchange::Commit() {
   ArmRelayTimer();
   stream_.SendHead(head, &body);
   if (resumed_) resumed_->Attach(attempt.body());
-}
-
-// What becomes of a WebSocket from here on says nothing about the region.
-void Exchange::OnSwitched() {
-  ReportSignal(*attempt_, Signal::kSuccess);
-  if (request_.version == HttpVersion::kHttp2) attempt_->head().headers.RemoveNamed("sec-websocket-accept");
 }
 
 void Exchange::OnAttemptComplete(Attempt& attempt) {

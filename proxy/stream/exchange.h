@@ -38,6 +38,7 @@ class Exchange final : public ConnectionExchange,
   enum class State : uint8_t { kReceiving, kTrying, kRelaying, kReplying, kDone };
   enum class Event : uint8_t { kHeadRead, kRefused, kAnswered, kGaveUp, kStreamOver };
   static constexpr Error kDeadline{ErrorCode::kDeadline, Fault::kOrigin, Retry::kNever, "the request ran out of time"};
+  static constexpr Error kNotSwitched{ErrorCode::kProtocol, Fault::kOrigin, Retry::kNever, "no switch to a WebSocket"};
   static State Next(State state, Event event);
   void Move(Event event) { state_ = Next(state_, event); }
 
@@ -78,6 +79,7 @@ class Exchange final : public ConnectionExchange,
   void Drop(std::unique_ptr<Attempt>& attempt);
   void Hold(std::unique_ptr<Attempt> attempt);
   void Commit();
+  bool NotSwitched() const;
   void OnSwitched();
   BodyPipe& RelayedBody();
   void OnCommittedFailure(const Error& error);

@@ -1,9 +1,28 @@
-// The part of the exchange that reads a request's head before anything is decided.
+// The part of the exchange that reads a request's head before anything is decided, or refuses it.
+#include <fmt/compile.h>
+#include <fmt/format.h>
+
+#include "http/header_rules.h"
 #include "net/trusted_proxies.h"
 #include "policy/canonical_path.h"
+#include "policy/route_match.h"
 #include "stream/exchange.h"
 
 namespace meridian {
+
+void Exchange::Identify() {
+  IdentifyClient();
+  stream_context_.edge_name = world_->model->edge_name;
+  stream_context_.method = request_.method;
+  stream_context_.has_idempotency_key = request_.headers.Find(HeaderId::kIdempotencyKey) != nullptr;
+  std::string_view id = request_.headers.Get(HeaderId::kXRequestId);
+  if (id.size() > 128 || !IsToken(id)) {
+    char* text = static_cast<char*>(arena_.Allocate(32, 1));
+    fmt::format_to(text, FMT_COMPILE("{:016x}{:016x}"), context_.Random(), context_.Random());
+    id = {text, 32};
+  }
+  stream_context_.request_id = id;
+}
 
 void Exchange::IdentifyClient() {
   const ClientInfo& info = connection_.info();
@@ -17,11 +36,50 @@ void Exchange::IdentifyClient() {
   stream_context_.client_address = ClientBehind(info.address, request_.headers, trusted);
 }
 
+// Whether there is room for one more. False: it was answered; nothing has been done, so the client may ask again.
+bool Exchange::HasMemory() {
+  const Overload& memory = context_.memory();
+  if (memory.level() == OverloadLevel::kCalm) return true;
+  if (memory.RefusesKeepAlive() && connection_.SendAway()) context_.stats().limit_memory_keep_alive.Add();
+  if (!memory.RefusesRequest(connection_.active_streams())) return true;
+  context_.stats().limit_memory_requests.Add();
+  Move(Event::kRefused);
+  if (request_.version == HttpVersion::kHttp2) {
+    end_ = "overload";
+    stream_.Reset(true);
+  } else {
+    ReplyWithText(503, nullptr);
+  }
+  return false;
+}
+
 // From here on, for routes, filters, the origin and the log, there is one path.
 bool Exchange::Normalize() {
   const std::optional<std::string_view> target = CanonicalTarget(request_.path, world_->model->paths, arena_);
   if (target) request_.path = *target;
   return target.has_value();
+}
+
+bool Exchange::Match() {
+  const std::string_view path = request_.path.substr(0, request_.path.find('?'));
+  const int index = MatchRoute(world_->model->routes, world_->route_order, request_.authority, path);
+  if (index < 0) return false;
+  route_ = static_cast<uint16_t>(index);
+  routed_ = true;
+  context_.route_cells(route_).requests.Add();
+  return true;
+}
+
+bool Exchange::AskFilters() {
+  for (const auto& filter : route().filters) {
+    if (auto reply = filter->OnRequest(request_, stream_context_)) {
+      if (reply->loop) context_.stats().limit_hops.Add();
+      Move(Event::kRefused);
+      Reply(reply->status, arena_.Copy(reply->content_type), arena_.Copy(reply->body));
+      return false;
+    }
+  }
+  return true;
 }
 
 }  // namespace meridian
