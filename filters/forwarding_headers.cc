@@ -44,14 +44,10 @@ std::optional<LocalReply> ForwardingHeaders::OnRequest(RequestHead& request, Str
   headers.Remove(HeaderId::kForwarded);
   if (!context.trusted_peer) {
     headers.Remove(HeaderId::kXForwardedFor);
-    headers.Remove(HeaderId::kXForwardedProto);
     headers.Remove(HeaderId::kXForwardedHost);
   }
   headers.Append(HeaderId::kXForwardedFor, "x-forwarded-for", context.client->address);
-  const std::string_view proto = headers.Get(HeaderId::kXForwardedProto);
-  if (proto != "http" && proto != "https") {
-    headers.Set(HeaderId::kXForwardedProto, "x-forwarded-proto", context.client->tls ? "https" : "http");
-  }
+  headers.Set(HeaderId::kXForwardedProto, "x-forwarded-proto", context.scheme);
   if (headers.Get(HeaderId::kXForwardedHost).empty()) {
     headers.Set(HeaderId::kXForwardedHost, "x-forwarded-host", request.authority);
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "meridian/filter.h"
+#include "meridian/route_rules.h"
 
 namespace meridian {
 
@@ -14,6 +15,8 @@ struct FilterOptions {
   bool replay_unsafe = false;  // RouteModel::replay_unsafe
   std::string edge_name;       // Model::edge_name
   int max_hops = 3;            // Model::max_hops
+  RouteRules rules;            // RouteModel::rules
+  std::string matched;         // RouteModel::path
 };
 
 // Built once with the model, shared by all workers.

@@ -50,8 +50,8 @@ Snapshot MakeWorld(uint16_t routes, uint16_t regions) {
 void BM_MatchRoute(benchmark::State& state) {
   Snapshot snapshot = MakeWorld(static_cast<uint16_t>(state.range(0)), 3);
   for (auto _ : state) {
-    benchmark::DoNotOptimize(
-        MatchRoute(snapshot.model->routes, snapshot.route_order, "shop.example:8443", "/api/items/42?page=1"));
+    benchmark::DoNotOptimize(MatchRoute(snapshot.model->routes, snapshot.route_order,
+                                        {.authority = "shop.example:8443", .target = "/api/items/42?page=1"}));
   }
 }
 BENCHMARK(BM_MatchRoute)->Arg(1)->Arg(10)->Arg(100)->Arg(1000);
@@ -61,7 +61,8 @@ void BM_MatchPickPlan(benchmark::State& state) {
   Snapshot snapshot = MakeWorld(static_cast<uint16_t>(state.range(0)), static_cast<uint16_t>(state.range(1)));
   LowDiscrepancySequence arms(1), regions(2);
   for (auto _ : state) {
-    int match = MatchRoute(snapshot.model->routes, snapshot.route_order, "shop.example:8443", "/api/items/42?page=1");
+    int match = MatchRoute(snapshot.model->routes, snapshot.route_order,
+                           {.authority = "shop.example:8443", .target = "/api/items/42?page=1"});
     auto route = static_cast<uint16_t>(match);
     auto arm = static_cast<uint16_t>(PickArm(snapshot.routes[route], {}, arms.Next()));
     benchmark::DoNotOptimize(BuildPlan(snapshot, route, arm, {}, -1, regions.Next()));

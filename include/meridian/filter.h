@@ -47,6 +47,8 @@ enum class Decision : uint8_t { kAccept, kTryNext };
 // What one stream knows. Filters read it; only `wish` is theirs to write.
 struct StreamContext {
   const ClientInfo* client = nullptr;
+  const RequestHead* request = nullptr;  // as it is now: filters before may have changed it
+  std::string_view scheme = "http";      // that the client used, by its connection or a trusted proxy's word
   // Who asked: the connection's peer, or whom a trusted proxy names. No port.
   std::string_view client_address;
   bool trusted_peer = false;  // the peer is one of `trusted_proxies`
@@ -60,11 +62,13 @@ struct StreamContext {
   Wish wish;
 };
 
+// The views live as long as the filter, or in the request's arena.
 struct LocalReply {
   int status = 0;
   std::string_view content_type = "text/plain; charset=utf-8";
-  std::string body;
-  bool loop = false;  // refused because it came by too often
+  std::string_view body;
+  std::string_view location = {};  // of a redirect
+  bool loop = false;               // refused because it came by too often
 };
 
 class Filter {
@@ -75,8 +79,11 @@ class Filter {
   virtual std::optional<LocalReply> OnRequest(RequestHead&, StreamContext&) const { return std::nullopt; }
   // After each attempt, in order; the first kTryNext wins. Not asked when no step, time or budget is left.
   virtual Decision OnOutcome(const Outcome&, const StreamContext&) const { return Decision::kAccept; }
-  // In reverse order, before the head goes to the client.
+  // In reverse order, before the head of an origin's answer goes to the client.
   virtual void OnResponse(ResponseHead&, StreamContext&) const {}
+  // The same for an answer of Meridian's own, a LocalReply or an error, to a request that has a route. The filter's
+  // OnRequest may not have been asked.
+  virtual void OnReply(ResponseHead&, StreamContext&) const {}
 };
 
 }  // namespace meridian

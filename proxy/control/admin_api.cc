@@ -59,15 +59,6 @@ Reply Document(std::string body, const std::string& etag = {}, std::string audit
   return reply;
 }
 
-// ASCII only: the locale has no say in protocols.
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
-
 std::string_view Trim(std::string_view text) {
   const size_t first = text.find_first_not_of(" \t");
   if (first == std::string_view::npos) return {};
@@ -187,6 +178,7 @@ Reply Weights(AdminBackend& backend, const AdminRequest& request, std::string_vi
   const Status status = backend.GetStatus();
   const RouteStatus* route = FindNamed(status.routes, name);
   if (!route) return NotFound("no route '" + std::string(name) + "'", Suggest(status.routes, name));
+  if (route->split.empty()) return NotFound("route '" + route->name + "' answers by itself and has no weights");
   const std::string etag = WeightsEtag(route->weights_version);
   if (IsRead(request)) return Document(WeightsJson(*route), etag);
   if (Refusal refusal = CheckWrite(request, etag)) return *std::move(refusal);

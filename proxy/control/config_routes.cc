@@ -1,59 +1,10 @@
 // The section about which requests go where: routes.
 #include <map>
-#include <tuple>
 
 #include "control/config_sections.h"
 
 namespace meridian {
 namespace {
-
-// A route while it is being read.
-struct RouteDraft {
-  RouteModel model;
-  bool match_known = true;  // not when a part of it could not be read
-};
-
-// --- match
-
-std::string Lower(std::string text) {
-  for (char& c : text) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return text;
-}
-
-const Fields<RouteModel>& MatchFields() {
-  using R = RouteModel;
-  static const Fields<R> fields = [] {
-    Field<R> host = TextField<R>("host", &R::host, "host or *.suffix", CheckHostPattern);
-    host.standard = "any";
-    Field<R> path =
-        TextField<R>("path", &R::path, "path", [](std::string_view text) { return CheckPath(text, false); });
-    path.standard = "any";
-    return Fields<R>{std::move(host), std::move(path), BoolField<R>("exact", &R::path_exact)};
-  }();
-  return fields;
-}
-
-// Requests are matched by their canonical path, so that another spelling of it would match none.
-void CheckPathCanOccur(const Entry& match, Decoder& d, const std::string& path) {
-  Arena arena;
-  const std::optional<std::string_view> canonical = CanonicalTarget(path, d.paths, arena);
-  if (canonical == path) return;
-  const std::string suggestion = canonical ? "write " + Quoted(*canonical) : "";
-  d.problems.Add(match.value.items[*match.value.IndexOf("path")].at,
-                 "'path' is not spelled as paths are when they are matched", suggestion);
-}
-
-void DecodeMatch(const Entry& entry, Decoder& d, RouteDraft& out) {
-  const size_t problems = d.problems.size();
-  RouteModel& route = out.model;
-  DecodeSection(entry.value, entry.key.at, "'match'", MatchFields(), d, route);
-  route.host = Lower(std::move(route.host));
-  if (route.path_exact && !entry.value.IndexOf("path")) {
-    d.problems.Add(entry.value.items[*entry.value.IndexOf("exact")].at, "'exact' needs a 'path' to be exact about");
-  }
-  CheckPathCanOccur(entry, d, route.path);
-  out.match_known = d.problems.size() == problems;
-}
 
 // --- split
 
@@ -181,11 +132,9 @@ const Fields<RouteDraft>& OneRouteFields() {
       out.model.name = entry.value.text;
       d.routes.Add(out.model.name, entry.value.at, d.problems);
     }));
-    Field<R> match = CustomField<R>("match", "map", "", "everything", DecodeMatch);
-    match.list = [](const std::string& path, std::vector<ConfigKey>& out) { ListKeys(MatchFields(), path, out); };
-    return Fields<R>{
+    Fields<R> all{
         std::move(name),
-        std::move(match),
+        MatchField(),
         CustomField<R>("split", "map of service: weight", "0 … 1000000 or 0% … 100%", "", DecodeSplit),
         CustomField<R>("service", "service", "", "", DecodeServiceOfRoute),
         CustomField<R>("steer", "nearest or ordered", "", "nearest",
@@ -198,38 +147,53 @@ const Fields<RouteDraft>& OneRouteFields() {
         HedgeField(),
         BoolField<R>("resume", [](R& draft) -> bool& { return draft.model.resume; }),
     };
+    for (Field<R>& field : RuleFields()) all.push_back(std::move(field));
+    return all;
   }();
   return fields;
 }
 
+// A route sends its requests to services or answers them.
 void CheckOneTarget(const YamlNode& node, Decoder& d) {
-  const bool split = node.IndexOf("split").has_value();
-  const std::optional<size_t> service = node.IndexOf("service");
-  if (split && service) {
-    d.problems.Add(node.keys[*service].at, "a route has 'service' or 'split', not both");
-  } else if (!split && !service) {
-    d.problems.Add(node.at, "a route needs 'service' or 'split'");
+  std::string first;
+  for (const char* key : {"service", "split", "redirect", "reply"}) {
+    const std::optional<size_t> at = node.IndexOf(key);
+    if (at && !first.empty()) {
+      d.problems.Add(node.keys[*at].at, "a route has '" + first + "' or '" + key + "', not both");
+    } else if (at) {
+      first = key;
+    }
+  }
+  if (first.empty()) d.problems.Add(node.at, "a route needs 'service', 'split', 'redirect' or 'reply'");
+  if (first != "redirect" && first != "reply") return;
+  for (const char* key : {"steer", "failover", "replay", "hedge", "resume", "rewrite", "request_headers"}) {
+    const std::optional<size_t> at = node.IndexOf(key);
+    if (at) d.problems.Add(node.keys[*at].at, "'" + std::string(key) + "' has no effect beside '" + first + "'");
   }
 }
 
-using Match = std::tuple<std::string, std::string, bool>;
-
 // The second of two routes with one match would never be taken.
-void CheckMatchIsNew(const YamlNode& node, const RouteModel& route, std::map<Match, int>& lines, Decoder& d) {
+void CheckMatchIsNew(const YamlNode& node, const RouteDraft& route, std::map<std::string, int>& lines, Decoder& d) {
   const std::optional<size_t> match = node.IndexOf("match");
   const TextPosition at = match ? node.keys[*match].at : node.at;
-  const auto [first, fresh] = lines.emplace(Match{route.host, route.path, route.path_exact}, at.line);
+  const auto [first, fresh] = lines.emplace(DescribeMatch(route), at.line);
   if (fresh) return;
   d.problems.Add(at, "this route matches the same as the one on line " + std::to_string(first->second));
 }
 
-void DecodeRoute(const YamlNode& node, std::map<Match, int>& lines, Decoder& d, RouteModel& out) {
+void DecodeRoute(const YamlNode& node, std::map<std::string, int>& lines, Decoder& d, RouteModel& out) {
   RouteDraft draft;
   DecodeSection(node, node.at, "a route", OneRouteFields(), d, draft);
   if (node.kind != YamlNode::Kind::kMap) return;
   CheckOneTarget(node, d);
-  if (draft.match_known) CheckMatchIsNew(node, draft.model, lines, d);
+  if (draft.match_known) {
+    CheckMatchIsNew(node, draft, lines, d);
+    CheckRules(node, draft, d);
+  }
   out = std::move(draft.model);
+  if (draft.conditions.count() > 0)
+    out.conditions = std::make_shared<const RouteConditions>(std::move(draft.conditions));
+  out.rules = std::make_shared<const RouteRules>(std::move(draft.rules));
 }
 
 void DecodeRoutes(const Entry& entry, Decoder& d, ConfigDraft& out) {
@@ -239,7 +203,7 @@ void DecodeRoutes(const Entry& entry, Decoder& d, ConfigDraft& out) {
     d.problems.Add(entry.value.items[kMaxRoutes].at, "more than " + std::to_string(kMaxRoutes) + " routes");
     return;
   }
-  std::map<Match, int> lines;
+  std::map<std::string, int> lines;
   for (const YamlNode& item : entry.value.items) DecodeRoute(item, lines, d, out.model.routes.emplace_back());
 }
 

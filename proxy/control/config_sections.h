@@ -1,6 +1,7 @@
 // The tables of all sections of the configuration file, and what they fill. Private to the reader.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "control/config.h"
@@ -22,10 +23,25 @@ struct ConfigDraft {
   Duration objective{};               // of services that have none of their own; zero: none
 };
 
+// A route while it is being read.
+struct RouteDraft {
+  RouteModel model;
+  RouteConditions conditions;
+  RouteRules rules;
+  bool match_known = true;  // not when a part of it could not be read
+};
+
 Fields<ConfigDraft> ProcessFields();  // workers, edge, listeners, admin, access_log, limits, paths, trusted_proxies
 Field<ListenerConfig> TlsField();     // `tls` of a listener
 Fields<ConfigDraft> ServiceFields();  // regions, failover_objective, services
 Fields<ConfigDraft> RouteFields();    // routes; read after the services
+Field<RouteDraft> MatchField();       // `match` of a route
+Fields<RouteDraft> RuleFields();      // what else a route does: rewrite, redirect, reply, header edits
+
+// The same text for routes that match the same.
+std::string DescribeMatch(const RouteDraft& route);
+// What the rules need of the match.
+void CheckRules(const YamlNode& route, const RouteDraft& draft, Decoder& d);
 
 // Gives services without an objective the common one, and compares what each service can promise with it. REQUIRES:
 // `root` was read into `draft` without problems.

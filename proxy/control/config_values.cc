@@ -92,6 +92,12 @@ bool ParseStatus(std::string_view text, int* out) {
 
 }  // namespace
 
+std::string Lower(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = ToLower(c);
+  return lower;
+}
+
 std::string ParseDuration(std::string_view text, Duration* out) {
   const std::optional<Decimal> number = TakeDecimal(text);
   if (!number) return "must be a duration such as 800ms, 2s or 1m";

@@ -14,6 +14,9 @@
 
 namespace meridian {
 
+// ASCII only: the locale has no say in protocols.
+std::string Lower(std::string_view text);
+
 // "800ms", "1.5s", "2m", "1h"; also "us". Exact: what is not a whole number of nanoseconds is refused.
 std::string ParseDuration(std::string_view text, Duration* out);
 // In the largest unit that keeps it whole.

@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "meridian/filter.h"
+#include "meridian/route_rules.h"
 #include "meridian/status_set.h"
 #include "meridian/time.h"
 #include "policy/canonical_path.h"
+#include "policy/route_conditions.h"
 
 namespace meridian {
 
@@ -141,9 +143,12 @@ struct ArmModel {
 struct RouteModel {
   std::string name;
   std::string host;  // lower case; empty: any; "*.example" : any label below
-  std::string path;  // empty: any
+  std::string path;  // empty: any; a prefix unless one of the next two says otherwise
   bool path_exact = false;
-  std::vector<ArmModel> split;  // at least one
+  std::shared_ptr<const TextPattern> path_pattern;    // the whole path; `path` is its source
+  std::shared_ptr<const RouteConditions> conditions;  // null: none
+  std::shared_ptr<const RouteRules> rules;            // null: none
+  std::vector<ArmModel> split;                        // at least one, unless the rules redirect or reply
   Steer steer = Steer::kNearest;
   std::optional<StatusSet> failure_statuses;  // instead of the services' own
   bool replay_unsafe = false;                 // POST and PATCH are safe to repeat here, says the operator

@@ -9,7 +9,7 @@ namespace meridian {
 namespace {
 
 enum class HostClass : uint8_t { kExact, kSuffix, kAny };
-enum class PathClass : uint8_t { kExact, kPrefix, kAny };
+enum class PathClass : uint8_t { kExact, kPattern, kPrefix, kAny };
 
 HostClass HostClassOf(const RouteModel& route) {
   if (route.host.empty()) return HostClass::kAny;
@@ -18,6 +18,7 @@ HostClass HostClassOf(const RouteModel& route) {
 
 PathClass PathClassOf(const RouteModel& route) {
   if (route.path.empty()) return PathClass::kAny;
+  if (route.path_pattern) return PathClass::kPattern;
   return route.path_exact ? PathClass::kExact : PathClass::kPrefix;
 }
 
@@ -27,7 +28,8 @@ auto Specificity(const RouteModel& route) {
   PathClass path = PathClassOf(route);
   auto host_length = host == HostClass::kSuffix ? -static_cast<ptrdiff_t>(route.host.size()) : 0;
   auto path_length = path == PathClass::kPrefix ? -static_cast<ptrdiff_t>(route.path.size()) : 0;
-  return std::tuple(host, host_length, path, path_length);
+  const auto conditions = route.conditions ? -static_cast<ptrdiff_t>(route.conditions->count()) : 0;
+  return std::tuple(host, host_length, path, path_length, conditions);
 }
 
 // "shop.example:8443" → "shop.example", "shop.example." → "shop.example", "[::1]:8443" → "[::1]".
@@ -49,6 +51,7 @@ bool HostMatches(std::string_view wanted, std::string_view host) {
 bool PathMatches(const RouteModel& route, std::string_view path) {
   std::string_view wanted = route.path;
   if (wanted.empty()) return true;
+  if (route.path_pattern) return route.path_pattern->MatchesWhole(path);
   if (route.path_exact) return wanted == path;
   if (!path.starts_with(wanted)) return false;
   return path.size() == wanted.size() || wanted.back() == '/' || path[wanted.size()] == '/';
@@ -64,13 +67,13 @@ std::vector<uint16_t> OrderRoutes(const std::vector<RouteModel>& routes) {
   return order;
 }
 
-int MatchRoute(const std::vector<RouteModel>& routes, const std::vector<uint16_t>& order, std::string_view authority,
-               std::string_view path) {
-  std::string_view host = HostOf(authority);
-  path = path.substr(0, path.find('?'));
+int MatchRoute(const std::vector<RouteModel>& routes, const std::vector<uint16_t>& order, const RouteRequest& request) {
+  const std::string_view host = HostOf(request.authority);
+  const std::string_view path = request.target.substr(0, request.target.find('?'));
   for (uint16_t index : order) {
     const RouteModel& route = routes[index];
-    if (HostMatches(route.host, host) && PathMatches(route, path)) return index;
+    if (!HostMatches(route.host, host) || !PathMatches(route, path)) continue;
+    if (!route.conditions || Fulfils(*route.conditions, request)) return index;
   }
   return -1;
 }

@@ -97,12 +97,12 @@ void Exchange::OnRequestHead(const RequestHead& head) {
     Move(Event::kRefused);
     return ReplyWithText(421, nullptr);
   }
+  RemoveHopByHop(request_.headers);
   if (!Match()) {
     context_.stats().unmatched_requests.Add();
     Move(Event::kRefused);
     return ReplyWithText(404, nullptr);
   }
-  RemoveHopByHop(request_.headers);
   if (!AskFilters()) return;
   Move(Event::kHeadRead);
   MakePlan();
@@ -482,10 +482,13 @@ void Exchange::Reply(int status, std::string_view content_type, std::string_view
   if (end_ == "complete") end_ = "local";
   head_time_ = context_.loop().Now() - head_read_;
   reply_head_.status = status;
-  if (!reply_head_.headers.arena()) reply_head_.headers = HeaderBlock(&arena_);
   reply_head_.content_length = static_cast<int64_t>(body.size());
-  reply_head_.headers.Add("content-type", content_type, HeaderId::kContentType);
+  if (!body.empty()) reply_head_.headers.Add("content-type", content_type, HeaderId::kContentType);
   reply_head_.headers.Add("x-request-id", stream_context_.request_id, HeaderId::kXRequestId);
+  if (routed_) {
+    const auto& filters = route().filters;
+    for (auto it = filters.rbegin(); it != filters.rend(); ++it) (*it)->OnReply(reply_head_, stream_context_);
+  }
   reply_body_.Write(nullptr, {reinterpret_cast<const uint8_t*>(body.data()), body.size()});
   reply_body_.Finish();
   progress_ = 0;

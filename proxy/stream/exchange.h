@@ -161,6 +161,7 @@ class Exchange final : public ConnectionExchange,
 
   Arena arena_;
   RequestHead request_;
+  std::string_view asked_authority_, asked_path_;  // as the route saw them, before filters
   BodyPipe request_body_;
   StreamContext stream_context_;
   Plan plan_;

@@ -28,12 +28,16 @@ void Exchange::IdentifyClient() {
   const ClientInfo& info = connection_.info();
   stream_context_.client = &info;
   stream_context_.client_address = info.address;
+  stream_context_.request = &request_;
+  stream_context_.scheme = info.tls ? "https" : "http";
   const std::vector<Cidr>& trusted = world_->model->trusted_proxies;
   if (trusted.empty()) return;
   const std::optional<Endpoint> peer = ParseIpLiteral(info.address, info.port);
   if (!peer || !Covers(trusted, *peer)) return;
   stream_context_.trusted_peer = true;
   stream_context_.client_address = ClientBehind(info.address, request_.headers, trusted);
+  const std::string_view scheme = request_.headers.Get(HeaderId::kXForwardedProto);
+  if (scheme == "http" || scheme == "https") stream_context_.scheme = scheme;
 }
 
 // Whether there is room for one more. False: it was answered; nothing has been done, so the client may ask again.
@@ -61,8 +65,9 @@ bool Exchange::Normalize() {
 }
 
 bool Exchange::Match() {
-  const std::string_view path = request_.path.substr(0, request_.path.find('?'));
-  const int index = MatchRoute(world_->model->routes, world_->route_order, request_.authority, path);
+  const RouteRequest request{request_.method_text, stream_context_.scheme, request_.authority, request_.path,
+                             &request_.headers};
+  const int index = MatchRoute(world_->model->routes, world_->route_order, request);
   if (index < 0) return false;
   route_ = static_cast<uint16_t>(index);
   routed_ = true;
@@ -71,11 +76,15 @@ bool Exchange::Match() {
 }
 
 bool Exchange::AskFilters() {
+  asked_authority_ = request_.authority;
+  asked_path_ = request_.path;
   for (const auto& filter : route().filters) {
     if (auto reply = filter->OnRequest(request_, stream_context_)) {
       if (reply->loop) context_.stats().limit_hops.Add();
       Move(Event::kRefused);
-      Reply(reply->status, arena_.Copy(reply->content_type), arena_.Copy(reply->body));
+      reply_head_.headers = HeaderBlock(&arena_);
+      if (!reply->location.empty()) reply_head_.headers.Add("location", reply->location);
+      Reply(reply->status, reply->content_type, reply->body);
       return false;
     }
   }

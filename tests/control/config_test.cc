@@ -1,69 +1,12 @@
 // What an operator relies on when writing a configuration: every key is read, every slip is found, at its place.
-#include "control/config.h"
+#include "control/config_texts.h"
 
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "control/config_keys.h"
 
 namespace meridian {
 namespace {
-
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
-
-const std::string kSource = MERIDIAN_SOURCE_DIR;
-const std::string kFixtures = kSource + "/tests/control/fixtures";
-
-std::string ReadText(const std::string& path) {
-  std::ifstream in(path, std::ios::binary);
-  EXPECT_TRUE(in) << path;
-  return {std::istreambuf_iterator<char>(in), {}};
-}
-
-ConfigResult Parse(std::string_view text) { return ParseConfig(text, "edge.yaml", kFixtures); }
-
-// "12:5 message; suggestion", one per problem.
-std::vector<std::string> Problems(const ConfigResult& result) {
-  std::vector<std::string> out;
-  for (const ConfigProblem& p : result.problems) {
-    const std::string suggestion = p.suggestion.empty() ? "" : "; " + p.suggestion;
-    out.push_back(std::to_string(p.line) + ":" + std::to_string(p.column) + " " + p.message + suggestion);
-  }
-  return out;
-}
-
-// The smallest configuration that is good; line 5 is the service, line 7 the route.
-constexpr std::string_view kSmall =
-    "listeners:\n"                                              // 1
-    "  - address: 127.0.0.1:8080\n"                             // 2
-    "regions: { eu: {}, us: {} }\n"                             // 3
-    "services:\n"                                               // 4
-    "  shop: { origins: { eu: \"http://127.0.0.1:9001\" } }\n"  // 5
-    "routes:\n"                                                 // 6
-    "  - { name: all, service: shop }\n";                       // 7
-
-// kSmall with one of its lines replaced by another text.
-std::string SmallWith(int line, const std::string& text) {
-  std::istringstream in{std::string(kSmall)};
-  std::string out, each;
-  for (int i = 1; std::getline(in, each); ++i) out += (i == line ? text : each) + "\n";
-  return out;
-}
-
-std::string SmallAnd(const std::string& text) { return std::string(kSmall) + text + "\n"; }
-
-Model ModelOf(const std::string& text) {
-  const ConfigResult result = Parse(text);
-  EXPECT_THAT(Problems(result), IsEmpty());
-  return result.config ? *result.config->model : Model{};
-}
 
 // ---------------------------------------------------------------- what is read
 
@@ -244,7 +187,7 @@ TEST_F(CompleteConfig, KeepsDefaultsForWhatAServiceLeavesOut) {
 
 TEST_F(CompleteConfig, SaysWhichRequestsGoWhere) {
   const std::vector<RouteModel>& routes = model().routes;
-  ASSERT_EQ(routes.size(), 3u);
+  ASSERT_EQ(routes.size(), 7u);
   EXPECT_EQ(routes[0].name, "shop-api");
   EXPECT_EQ(routes[0].host, "*.shop.example") << "hosts are compared in lower case";
   EXPECT_EQ(routes[0].path, "/api/");
@@ -305,30 +248,9 @@ TEST(Config, WindowsLineEndsAndByteOrderMarksChangeNothing) {
 
 // ---------------------------------------------------------------- what is refused
 
-struct Slip {
-  const char* story;
-  std::string text;
-  std::vector<std::string> problems;
-};
-
-void PrintTo(const Slip& slip, std::ostream* out) { *out << slip.story; }
-
 class ConfigSlip : public testing::TestWithParam<Slip> {};
 
-TEST_P(ConfigSlip, IsFoundAtItsPlace) {
-  const ConfigResult result = Parse(GetParam().text);
-  EXPECT_FALSE(result.config);
-  EXPECT_THAT(Problems(result), testing::ElementsAreArray(GetParam().problems)) << GetParam().text;
-  for (const ConfigProblem& problem : result.problems) EXPECT_EQ(problem.file, "edge.yaml");
-}
-
-std::string SlipName(const testing::TestParamInfo<Slip>& info) { return info.param.story; }
-
-std::string Service(const std::string& keys) {
-  return SmallWith(5, "  shop: { origins: { eu: 'http://a' }, " + keys + " }");
-}
-std::string Origin(const std::string& url) { return SmallWith(5, "  shop: { origins: { eu: '" + url + "' } }"); }
-std::string Route(const std::string& keys) { return SmallWith(7, "  - { name: all, " + keys + " }"); }
+TEST_P(ConfigSlip, IsFoundAtItsPlace) { ExpectFound(GetParam()); }
 
 INSTANTIATE_TEST_SUITE_P(
     Whole, ConfigSlip,
@@ -448,6 +370,12 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Doors, ConfigSlip,
     testing::Values(
+        Slip{"TrustedProxiesThatAreNoRanges",
+             SmallAnd("trusted_proxies: [proxy.example, 10.0.0.0/33, 10.0.0.1/8, '::/x']"),
+             {"8:19 'trusted_proxies' must be an address or a range such as 10.0.0.0/8",
+              "8:34 'trusted_proxies' must have a number up to 32 behind '/'",
+              "8:47 'trusted_proxies' has bits set behind the first 8",
+              "8:59 'trusted_proxies' must have a number up to 128 behind '/'"}},
         Slip{"AListenerWithoutAddress", SmallWith(2, "  - {}"), {"2:5 a listener has no 'address'"}},
         Slip{"AListenerThatIsText",
              SmallWith(2, "  - 127.0.0.1:80"),
@@ -698,79 +626,6 @@ TEST(ConfigObjective, HoldsForServicesThatCanKeepIt) {
   EXPECT_EQ(ModelOf(SmallAnd("failover_objective: 6s")).services.at(0).failover.objective, 0s)
       << "a service of one region has nowhere to go; the common objective is not meant for it";
 }
-
-INSTANTIATE_TEST_SUITE_P(
-    Routes, ConfigSlip,
-    testing::Values(
-        Slip{"WithoutName", SmallWith(7, "  - { service: shop }"), {"7:5 a route has no 'name'"}},
-        Slip{"ThatIsText", SmallWith(7, "  - shop"), {"7:5 a route must be a map, but is a single value"}},
-        Slip{"WithoutService", SmallWith(7, "  - { name: all }"), {"7:5 a route needs 'service' or 'split'"}},
-        Slip{"WithBoth",
-             Route("split: { shop: 1 }, service: shop"),
-             {"7:38 a route has 'service' or 'split', not both"}},
-        Slip{"ToAnUnknownService", Route("service: shpo"), {"7:27 unknown service 'shpo'; did you mean 'shop'?"}},
-        Slip{"SplitToAnUnknownService", Route("split: { shop: 1, other: 1 }"), {"7:36 unknown service 'other'"}},
-        Slip{"SplitOfNothing", Route("split: {}"), {"7:25 'split' is empty: a route needs a service"}},
-        Slip{"WeightsAllZero", Route("split: { shop: 0 }"), {"7:18 the weights of 'split' must not all be 0"}},
-        Slip{"WeightsOutOfRange",
-             Route("split: { shop: 1000001 }"),
-             {"7:33 'shop' must be within 0 … 1000000, but is 1000001"}},
-        Slip{"WeightsBelowZero", Route("split: { shop: -1 }"), {"7:33 'shop' must be within 0 … 1000000, but is -1"}},
-        Slip{"WeightsThatAreWords", Route("split: { shop: all }"), {"7:33 'shop' must be a weight such as 90 or 99%"}},
-        Slip{"PercentagesWithAGap",
-             Route("split: { shop: 99.5% }"),
-             {"7:18 the percentages of 'split' must add up to 100%, but make 99.5%"}},
-        Slip{"PercentagesTooFine", Route("split: { shop: 99.99999% }"), {"7:33 'shop' has more than four decimals"}},
-        Slip{"PercentagesTooLarge", Route("split: { shop: 101% }"), {"7:33 'shop' must not be more than 100%"}},
-        Slip{"TwoNotations",
-             SmallWith(5, "  shop: { origins: { eu: 'http://a' } }\n  v2: { origins: { eu: 'http://b' } }")
-                 .replace(SmallWith(5, "  shop: { origins: { eu: 'http://a' } }\n  v2: { origins: { eu: 'http://b' } }")
-                              .find("service: shop"),
-                          13, "split: { shop: 99%, v2: 1 }"),
-             {"8:42 'split' mixes percentages and plain weights"}},
-        Slip{"AnotherWayToSteer",
-             Route("service: shop, steer: random"),
-             {"7:40 'steer' must be nearest or ordered, but is 'random'"}},
-        Slip{"TwoWithOneName",
-             SmallAnd("  - { name: All, match: { path: /a }, service: shop }"),
-             {"8:13 a second route 'All'; the first one is on line 7"}},
-        Slip{"TwoWithOneMatch",
-             SmallAnd("  - { name: b, match: { host: A.example, path: /x }, service: shop }\n"
-                      "  - { name: c, match: { path: /x, host: a.EXAMPLE, exact: false }, service: nowhere }"),
-             {"9:16 this route matches the same as the one on line 8", "9:77 unknown service 'nowhere'"}},
-        Slip{"TwoForEverything",
-             SmallAnd("  - { name: b, service: shop }"),
-             {"8:5 this route matches the same as the one on line 7"}},
-        Slip{"AHostWithAPort",
-             Route("match: { host: 'a:80' }, service: shop"),
-             {"7:33 'host' must not hold a port: routes match on every port"}},
-        Slip{"AHostThatIsAStar",
-             Route("match: { host: '*' }, service: shop"),
-             {"7:33 'host' must be a name or *.suffix; leave it out to match every host"}},
-        Slip{"AStarInTheMiddle",
-             Route("match: { host: 'a.*.b' }, service: shop"),
-             {"7:33 'host' must be letters, digits, '-', '_' and dots (an international name in its xn-- form)"}},
-        Slip{"APathWithoutSlash", Route("match: { path: api }, service: shop"), {"7:33 'path' must begin with '/'"}},
-        Slip{"TrustedProxiesThatAreNoRanges",
-             SmallAnd("trusted_proxies: [proxy.example, 10.0.0.0/33, 10.0.0.1/8, '::/x']"),
-             {"8:19 'trusted_proxies' must be an address or a range such as 10.0.0.0/8",
-              "8:34 'trusted_proxies' must have a number up to 32 behind '/'",
-              "8:47 'trusted_proxies' has bits set behind the first 8",
-              "8:59 'trusted_proxies' must have a number up to 128 behind '/'"}},
-        Slip{"APathThatNoRequestHasWhenItIsMatched",
-             Route("match: { path: /a/%7eb/../c }, service: shop"),
-             {"7:33 'path' is not spelled as paths are when they are matched; write '/a/c'"}},
-        Slip{"APathThatIsRefused",
-             Route("match: { path: /.. }, service: shop"),
-             {"7:33 'path' is not spelled as paths are when they are matched"}},
-        Slip{"APathWithAQuery", Route("match: { path: /a?b }, service: shop"), {"7:33 'path' must not hold a query"}},
-        Slip{"APathWithASpace",
-             Route("match: { path: /a b }, service: shop"),
-             {"7:33 'path' must be printable ASCII without spaces (%XX for the rest)"}},
-        Slip{"ExactAboutNothing",
-             Route("match: { exact: true }, service: shop"),
-             {"7:34 'exact' needs a 'path' to be exact about"}}),
-    SlipName);
 
 INSTANTIATE_TEST_SUITE_P(
     Yaml, ConfigSlip,

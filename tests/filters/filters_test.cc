@@ -113,6 +113,7 @@ class ForwardingTest : public ::testing::Test {
     client_.address = "203.0.113.7";
     client_.tls = true;
     context_.client = &client_;
+    context_.scheme = "https";
     context_.request_id = "r-1";
   }
   std::string All(const HeaderBlock& headers, std::string_view name) {
@@ -177,6 +178,7 @@ TEST_F(ForwardingTest, TheClientGetsTheRequestIdBack) {
 
 TEST_F(ForwardingTest, ATrustedProxyIsBelievedAndAddedToTheList) {
   context_.trusted_peer = true;
+  context_.scheme = "http";  // as it says
   request_.headers.Add("x-forwarded-for", "198.51.100.1");
   request_.headers.Add("x-forwarded-for", "10.0.0.2");
   request_.headers.Add("forwarded", "for=198.51.100.1");
@@ -302,11 +304,22 @@ TEST_F(ForwardingTest, OthersMayNotShortenTheirTimeLikeThat) {
 }
 
 TEST(Registry, ListsTheFiltersInTheirOrder) {
-  const auto filters = MakeFilters({});
-  std::vector<std::string_view> names;
-  for (const auto& filter : filters) names.push_back(filter->name());
-  EXPECT_EQ(names, (std::vector<std::string_view>{"loop_guard", "forwarding_headers", "client_certificate",
-                                                  "trace_context", "grpc_timeout", "origin_failover"}));
+  const auto names = [](const FilterOptions& options) {
+    std::string all;
+    for (const auto& filter : MakeFilters(options)) all += std::string(filter->name()) + " ";
+    return all;
+  };
+  EXPECT_EQ(names({}), "loop_guard forwarding_headers client_certificate trace_context grpc_timeout origin_failover ");
+  FilterOptions options;
+  options.rules.rewrite.host = "a";
+  options.rules.request_headers.remove = {"a"};
+  options.rules.response_headers.remove = {"a"};
+  EXPECT_EQ(names(options), "response_headers " + names({}) + "rewrite request_headers ")
+      << "edits have the last word on either way";
+  options = {};
+  options.rules.redirect.emplace();
+  EXPECT_EQ(names(options),
+            "loop_guard forwarding_headers client_certificate trace_context grpc_timeout redirect origin_failover ");
 }
 
 }  // namespace

@@ -55,7 +55,8 @@ TEST(RequestPath, RoutingAndPlanningDoNotAllocate) {
   LowDiscrepancySequence arms(1), regions(2);
   EXPECT_EQ(AllocationsOf([&] {
               for (uint32_t i = 0; i < 1000; ++i) {
-                int route = MatchRoute(snapshot.model->routes, snapshot.route_order, "a.example:443", "/api/x?y");
+                int route = MatchRoute(snapshot.model->routes, snapshot.route_order,
+                                       {.authority = "a.example:443", .target = "/api/x?y"});
                 auto index = static_cast<uint16_t>(route);
                 int arm = PickArm(snapshot.routes[index], {}, arms.Next());
                 Plan plan = BuildPlan(snapshot, index, static_cast<uint16_t>(arm), {}, i % 2 ? 4 : -1, regions.Next());

@@ -20,7 +20,7 @@ RouteModel Route(std::string name, std::string host, std::string path, bool exac
 }
 
 std::string Match(const std::vector<RouteModel>& routes, std::string_view authority, std::string_view path) {
-  int index = MatchRoute(routes, OrderRoutes(routes), authority, path);
+  int index = MatchRoute(routes, OrderRoutes(routes), {.authority = authority, .target = path});
   return index < 0 ? "none" : routes[static_cast<size_t>(index)].name;
 }
 
@@ -126,11 +126,12 @@ TEST(RouteMatch, NoMatchingRouteIsEverMoreSpecificThanTheChosenOne) {
     std::vector<uint16_t> order = OrderRoutes(routes);
     for (std::string_view host : {"a.b", "c.b", "c.a.b", "b", "z"}) {
       for (std::string_view path : {"/", "/x", "/x/", "/x/y", "/x/y/z", "/xx"}) {
-        int chosen = MatchRoute(routes, order, host, path);
+        const RouteRequest request{.authority = host, .target = path};
+        int chosen = MatchRoute(routes, order, request);
         bool seen = chosen < 0;
         for (uint16_t index : order) {
           if (index == chosen) seen = true;
-          bool matches = MatchRoute(routes, {index}, host, path) == index;
+          bool matches = MatchRoute(routes, {index}, request) == index;
           EXPECT_FALSE(matches && !seen) << host << path;
           EXPECT_FALSE(matches && chosen < 0) << host << path;
         }

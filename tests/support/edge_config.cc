@@ -36,8 +36,9 @@ std::string Service(const ServiceConfig& service) {
 }
 
 std::string Route(const RouteConfig& route) {
-  return "  - name: " + route.name + "\n" + Key("    ", "match", route.match) + "    split: { " + route.split +
-         " }\n    steer: " + route.steer + "\n" + Key("    ", "resume", route.resume);
+  std::string text = "  - name: " + route.name + "\n" + Key("    ", "match", route.match);
+  if (!route.split.empty()) text += "    split: { " + route.split + " }\n    steer: " + route.steer + "\n";
+  return text + Key("    ", "resume", route.resume) + route.rules;
 }
 
 }  // namespace

@@ -27,10 +27,11 @@ struct ServiceConfig {
 struct RouteConfig {
   std::string name = "all";
   std::string match{};            // "{ host: shop.example, path: /api/ }"; empty: everything
-  std::string split = "shop: 1";  // inside the braces
+  std::string split = "shop: 1";  // inside the braces; empty: a route that answers by itself
   // Ordered, because on one machine measured times differ by noise only, and "nearest" would follow it.
   std::string steer = "ordered";
   std::string resume{};  // "true"; empty: the key is left out
+  std::string rules{};   // further keys, in one line each: "    redirect: { path: /new }\n"
 };
 
 struct EdgeConfig {

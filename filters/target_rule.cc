@@ -1,0 +1,30 @@
+#include "filters/target_rule.h"
+
+#include <algorithm>
+
+namespace meridian {
+namespace {
+
+std::string_view WithoutSlash(std::string_view path) {
+  while (path.ends_with('/')) path.remove_suffix(1);
+  return path;
+}
+
+}  // namespace
+
+std::string_view RewriteTarget(std::string_view target, const TargetRule& rule, std::string_view matched,
+                               Arena& arena) {
+  if (!target.starts_with('/')) return target;  // OPTIONS *
+  const size_t path_end = std::min(target.find('?'), target.size());
+  if (!rule.path.empty()) return arena.Concat(rule.path, target.substr(path_end));
+  if (rule.prefix.empty()) return target;
+  std::string_view rest = target.substr(WithoutSlash(matched).size());  // with the query
+  const std::string_view prefix = WithoutSlash(rule.prefix);
+  // "/old" and "/old?x" have no slash of their own.
+  const bool bare = !rest.starts_with('/');
+  if (bare) return arena.Concat(rule.prefix, rest);
+  while (rest.starts_with("//")) rest.remove_prefix(1);
+  return arena.Concat(prefix, rest);
+}
+
+}  // namespace meridian
