@@ -17,6 +17,8 @@ class FrameMeter {
  public:
   static constexpr int kFramesPerTurn = 64;
   static constexpr int kStreamsPerTurn = 16;
+  // CONTINUATION frames of one header list; each may hold 16 KiB.
+  static constexpr int kMaxContinuations = 8;
 
   // `skip`: bytes that are no frames and come first (the client's preface).
   explicit FrameMeter(size_t skip) : left_(skip) {}
@@ -39,23 +41,29 @@ class FrameMeter {
       left_ = static_cast<size_t>(head_[0]) << 16 | static_cast<size_t>(head_[1]) << 8 | head_[2];
       ++frames_;
       streams_ += head_[3] == kHeaders;
-      unknown_ += head_[3] > kLastKnown;
+      unknown_ += head_[3] > kContinuation;
+      continuations_ = head_[3] == kContinuation ? continuations_ + 1 : 0;
+      endless_ |= continuations_ > kMaxContinuations;
     }
     return at;
   }
 
   // Frames of types that RFC 9113 does not have, since the last call: nghttp2 drops them without a word.
   int TakeUnknown() { return std::exchange(unknown_, 0); }
+  // More than kMaxContinuations for one header list, whole or empty, came by.
+  bool endless_headers() const { return endless_; }
 
  private:
   static constexpr uint8_t kHeaders = 1;
-  static constexpr uint8_t kLastKnown = 9;  // CONTINUATION
+  static constexpr uint8_t kContinuation = 9;  // the last of the types of RFC 9113
   std::array<uint8_t, 9> head_{};
   size_t head_size_ = 0;  // of the next frame's head, as far as it came
   size_t left_;           // of the current frame
   int frames_ = 0;
   int streams_ = 0;
   int unknown_ = 0;
+  int continuations_ = 0;
+  bool endless_ = false;
 };
 
 }  // namespace meridian

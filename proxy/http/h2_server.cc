@@ -235,8 +235,10 @@ void H2Server::OnStreamClosed(H2Stream* stream, uint32_t code) {
 }
 
 void H2Server::Charge(TokenBucket& bucket, double cost) {
-  if (!bucket.Take(host_.Now(), cost)) Terminate(NGHTTP2_ENHANCE_YOUR_CALM, kFlood);
+  if (!bucket.Take(host_.Now(), cost)) EndFlood();
 }
+
+void H2Server::EndFlood() { Terminate(NGHTTP2_ENHANCE_YOUR_CALM, kFlood); }
 
 void H2Server::OnFrameBegin(const nghttp2_frame_hd& head) {
   if (head.type == NGHTTP2_HEADERS) return glitches_.Earn(kEarnedByRequest);

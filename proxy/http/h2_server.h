@@ -37,6 +37,7 @@ class H2Server final : public ServerCodec, private H2Session {
     if (begins) meter_.BeginTurn();
     const size_t share = meter_.Take(bytes);
     if (const int unknown = meter_.TakeUnknown()) Charge(glitches_, unknown);
+    if (meter_.endless_headers()) EndFlood();
     return share;
   }
   void OnEof() override;
@@ -62,6 +63,7 @@ class H2Server final : public ServerCodec, private H2Session {
   void OnDataSent() override { glitches_.Earn(kEarnedByData); }
   void OnResetSent(H2Stream* stream, uint32_t code) override;
   void Charge(TokenBucket& bucket, double cost = 1);
+  void EndFlood();
   bool RoomForStream();
 
   ServerSink& sink_;

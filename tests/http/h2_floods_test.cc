@@ -265,6 +265,22 @@ TEST(FrameMeterTest, AnySplitGivesTheSameFrames) {
   }
 }
 
+TEST(FrameMeterTest, EightContinuationsAreEnoughForOneHeaderList) {
+  const std::string head = h2::Frame(NGHTTP2_HEADERS, 0, 1, "head");
+  const std::string more = h2::Frame(NGHTTP2_CONTINUATION, 0, 1, "");
+  FrameMeter meter(0);
+  for (int list = 0; list < 2; ++list) {
+    meter.BeginTurn();
+    meter.Take(Bytes(head));
+    for (int i = 0; i < 8; ++i) {
+      for (const char& byte : more) meter.Take(Bytes({&byte, 1}));  // pieces of a frame are not frames
+    }
+    EXPECT_FALSE(meter.endless_headers());
+  }
+  meter.Take(Bytes(more));
+  EXPECT_TRUE(meter.endless_headers());
+}
+
 TEST(FrameMeterTest, ALongFrameIsOneFrameHoweverManyReadsItTakes) {
   FrameMeter meter(0);
   const std::string frame = h2::Frame(NGHTTP2_DATA, 0, 1, std::string(16384, 'x'));
