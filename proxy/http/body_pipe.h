@@ -42,8 +42,9 @@ class BodyPipe {
     ~Observer() = default;
   };
 
-  // An h1 writer pauses reading above this many unread bytes.
+  // A writer that can wait does so from this many unread bytes on, or from the first one while memory is tight.
   static constexpr size_t kHighWater = 64 * 1024;
+  bool backlogged() const { return size() >= kHighWater || (size() > 0 && BlockPool::Local().tight()); }
 
   // The last one counts: a body that no origin has begun to take may move on to another attempt.
   void set_reader(Reader* reader) { reader_ = reader; }

@@ -75,9 +75,7 @@ void H1Client::Produce(OutBuffer& out) {
 
 // ---- input ---------------------------------------------------------------------------------------------------------
 
-bool H1Client::paused() const {
-  return handler_ && head_received_ && handler_->response_body().size() >= BodyPipe::kHighWater;
-}
+bool H1Client::paused() const { return handler_ && head_received_ && handler_->response_body().backlogged(); }
 
 void H1Client::OnBodyConsumed(size_t) {
   if (!paused()) host_.ResumeRead();

@@ -15,7 +15,7 @@ H1Server::H1Server(CodecHost& host, ServerSink& sink, const MessageLimits& limit
 
 // ---- input ---------------------------------------------------------------------------------------------------------
 
-bool H1Server::BodyBacklog() const { return handler_->request_body().size() >= BodyPipe::kHighWater; }
+bool H1Server::BodyBacklog() const { return handler_->request_body().backlogged(); }
 
 bool H1Server::paused() const {
   if (finished_ || error_) return false;

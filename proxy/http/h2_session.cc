@@ -295,7 +295,7 @@ void H2Session::TuneWindow(H2Stream* stream) {
   const Duration took = now - stream->tuned_at_;
   stream->consumed_ = 0;
   stream->tuned_at_ = now;
-  if (stream->window_ >= kMaxStreamWindow || took >= 2 * host_.RoundTrip()) return;
+  if (stream->window_ >= kMaxStreamWindow || took >= 2 * host_.RoundTrip() || BlockPool::Local().tight()) return;
   stream->window_ *= 2;
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, stream->id, static_cast<int32_t>(stream->window_));
   if (connection_window_ >= stream->window_) return;

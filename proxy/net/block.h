@@ -59,6 +59,10 @@ class BlockPool {
   // Bytes in flight that lie elsewhere.
   void Charge(size_t bytes) { live_bytes_ += bytes; }
   void Discharge(size_t bytes) { live_bytes_ -= bytes; }
+  // From so many live bytes on memory is tight: whoever can wait takes in nothing that it cannot pass on
+  // (policy/overload.h).
+  void set_tight_from(size_t bytes) { tight_from_ = bytes; }
+  bool tight() const { return live_bytes_ >= tight_from_; }
 
  private:
   friend class BlockRef;
@@ -70,6 +74,7 @@ class BlockPool {
   void Return(Block* block);
   FreeList small_, large_;
   size_t live_bytes_ = 0;
+  size_t tight_from_ = SIZE_MAX;
   BlockRef current_;
 };
 

@@ -11,7 +11,7 @@ namespace meridian {
 
 enum class OverloadLevel : uint8_t {
   kCalm,
-  kBusyConnections,  // from 80 %: no new streams on connections that have many
+  kBusyConnections,  // from 80 %: nothing is read ahead, no new streams on connections that have many
   kKeepAlive,        // from 90 %: connections end after what they have
   kRequests,         // from 95 %: no new requests
   kConnections,      // from 100 %: no new connections
@@ -33,6 +33,8 @@ class Overload {
     while (level_ > 0 && share < kEnter[level_ - 1] - kBelow) --level_;
     return level();
   }
+  // Bytes from which on nothing is read ahead of what can be passed on. Looked at per read, not per level.
+  uint64_t tight_from() const { return static_cast<uint64_t>(limit_ * kEnter[0]); }
   OverloadLevel level() const { return static_cast<OverloadLevel>(level_); }
   bool RefusesRequest(size_t streams_of_connection) const {
     return level() >= OverloadLevel::kRequests ||

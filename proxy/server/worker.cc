@@ -88,6 +88,7 @@ void Worker::Run() {
 }
 
 void Worker::Open() {
+  BlockPool::Local().set_tight_from(context_->memory().tight_from());
   most_fd_ = MostDescriptorOfClients();
   const double rate = settings_.handshakes_per_second;
   if (rate > 0) handshakes_.emplace(std::max(rate, 1.0), rate, loop_.Now());

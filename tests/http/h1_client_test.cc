@@ -266,6 +266,20 @@ TEST_F(H1ClientTest, ReadingPausesWhileTheBodyWaitsForItsReader) {
   EXPECT_GT(host_.reads_resumed, 0);
 }
 
+// Above 80 % of limits.buffer_memory a response is read as fast as its client takes it, and not ahead of that.
+TEST_F(H1ClientTest, WhileMemoryIsTightNothingIsReadAhead) {
+  Get(one_);
+  BlockPool::Local().set_tight_from(0);
+  Feed(client_, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\nx");
+  EXPECT_TRUE(client_.paused());
+  TakeAll(one_.body);
+  EXPECT_FALSE(client_.paused()) << "whoever takes what there is gets more";
+  EXPECT_GT(host_.reads_resumed, 0);
+  BlockPool::Local().set_tight_from(SIZE_MAX);
+  Feed(client_, "x");
+  EXPECT_FALSE(client_.paused());
+}
+
 TEST_F(H1ClientTest, CancelBeforeTheAnswerClosesTheConnection) {
   Get(one_);
   stream_->Cancel();
