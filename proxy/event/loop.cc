@@ -152,7 +152,7 @@ TimePoint Loop::Now() {
 
 int64_t Loop::UnixMicros() {
   const TimePoint now = Now();
-  if (wall_us_ == 0 || now - wall_read_ > 1s) {
+  if (wall_us_ == 0 || (now - wall_read_ > 1s && !manual_clock_)) {
     timespec ts;
     clock_gettime(CLOCK_REALTIME, &ts);
     wall_us_ = ts.tv_sec * 1'000'000 + ts.tv_nsec / 1000;

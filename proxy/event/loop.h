@@ -105,7 +105,7 @@ class Loop {
  public:
   static constexpr Duration kTick = 4ms;
 
-  // `manual_clock`: time stands still until Advance; for tests and simulations.
+  // `manual_clock`: time stands still until Advance, which moves the wall clock too; for tests and simulations.
   explicit Loop(bool manual_clock = false);
   ~Loop();
   Loop(const Loop&) = delete;
