@@ -21,6 +21,7 @@ namespace meridian {
 struct CertificateConfig {
   std::string certificate;  // PEM chain, path resolved against the config file's folder
   std::string key;          // PEM private key
+  std::string ocsp_file{};  // DER, an OCSP response to staple; empty: none
   bool inline_pem = false;  // both are PEM texts instead of paths; never from a file, for the demo
 };
 

@@ -20,6 +20,7 @@ Fields<T> PairFields(Pair pair) {
   return {
       Required(FileField<T>("certificate", "PEM file", of(&CertificateConfig::certificate))),
       Required(FileField<T>("key", "PEM file", of(&CertificateConfig::key))),
+      FileField<T>("ocsp_file", "DER file", of(&CertificateConfig::ocsp_file)),
   };
 }
 

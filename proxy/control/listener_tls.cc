@@ -1,17 +1,10 @@
 #include "control/listener_tls.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
 
 #include "telemetry/log.h"
 
 namespace meridian {
-namespace {
-
-int64_t Nanoseconds(const timespec& t) { return static_cast<int64_t>(t.tv_sec) * 1'000'000'000 + t.tv_nsec; }
-
-}  // namespace
 
 ListenerTls::ListenerTls(Loop& loop)
     : loop_(loop), rotated_(loop.Now()), timer_(loop, Bind<&ListenerTls::OnTimer>(this)) {}
@@ -33,15 +26,19 @@ std::unique_ptr<ListenerTls> ListenerTls::Make(Loop& loop, const std::vector<Lis
     listener.options = config.tls;
     listener.options.key_log = key_log;
     listener.options.tickets = self->tickets_;
+    std::vector<std::string> files;
     for (const CertificateConfig& c : config.certificates) {
       listener.pairs.push_back({c.certificate, c.key, c.inline_pem});
       if (c.inline_pem) continue;
-      listener.files.insert(listener.files.end(), {c.certificate, c.key});
+      files.insert(files.end(), {c.certificate, c.key});
     }
-    if (!config.tls.client_ca_file.empty()) listener.files.push_back(config.tls.client_ca_file);
-    listener.tried = listener.seen = Look(listener.files);
+    if (!config.tls.client_ca_file.empty()) files.push_back(config.tls.client_ca_file);
+    listener.files = WatchedFiles(std::move(files));
+    listener.ocsp = OcspFiles(config.certificates);
     listener.context = TlsServerContext::Make(listener.pairs, listener.options, error);
     if (!listener.context) return nullptr;
+    if (!listener.ocsp.Load(*listener.context, self->UnixSeconds(), error)) return nullptr;
+    listener.context = listener.context->WithOcsp(listener.ocsp.responses());
   }
   return self;
 }
@@ -58,37 +55,32 @@ void ListenerTls::OnTimer() {
   for (size_t i = 0; i < listeners_.size(); ++i) Refresh(i);
 }
 
-std::vector<ListenerTls::File> ListenerTls::Look(const std::vector<std::string>& files) {
-  std::vector<File> found;
-  for (const std::string& path : files) {
-    File& file = found.emplace_back();
-    struct stat info {};
-    if (stat(path.c_str(), &info) != 0) continue;
-    file = {info.st_dev, info.st_ino, info.st_size, Nanoseconds(info.st_mtim), Nanoseconds(info.st_ctim)};
-  }
-  return found;
-}
-
-// A certificate and its key are two files: what changes between two looks is not read yet.
 void ListenerTls::Refresh(size_t index) {
   Listener& listener = listeners_[index];
-  if (listener.files.empty()) return;
-  std::vector<File> now = Look(listener.files);
-  const bool still = now == listener.seen;
-  listener.seen = now;
-  if (!still || now == listener.tried) return;
-  listener.tried = std::move(now);
+  if (!listener.context) return;
+  if (auto context = ReadCertificates(listener)) {
+    listener.ocsp.Reload(*context, UnixSeconds());
+    listener.context = std::move(context);
+  } else if (!listener.ocsp.Look(*listener.context, UnixSeconds())) {
+    return;
+  }
+  listener.context = listener.context->WithOcsp(listener.ocsp.responses());
+  publish_(index, listener.context);
+}
+
+// Null: there is nothing new, or it can't be used.
+std::shared_ptr<const TlsServerContext> ListenerTls::ReadCertificates(Listener& listener) {
+  if (!listener.files.Changed()) return nullptr;
   std::string error;
   auto context = TlsServerContext::Make(listener.pairs, listener.options, &error);
   if (!context) {
     ++failures_;
     LogEvent(LogLevel::kError, "certificate_reload_failed", {{"listener", listener.address}, {"error", error}});
-    return;
+    return nullptr;
   }
   ++reloads_;
   LogEvent(LogLevel::kInfo, "certificate_reloaded", {{"listener", listener.address}});
-  listener.context = std::move(context);
-  publish_(index, listener.context);
+  return context;
 }
 
 void ListenerTls::Rotate() {
@@ -114,6 +106,7 @@ void ListenerTls::Fill(Status* status) const {
       if (expiry.file.empty() || std::any_of(all.begin(), all.end(), same)) continue;
       all.push_back({expiry.file, expiry.unix_s});
     }
+    listener.ocsp.Fill(status);
   }
   status->certificate_reloads = reloads_;
   status->certificate_reloads_failed = failures_;

@@ -1,9 +1,9 @@
-// TLS of the listeners as it changes while the process runs: certificates whose files change, and the keys of tickets.
+// TLS of the listeners as it changes while the process runs: certificates and OCSP responses whose files change, and
+// the keys of tickets.
 //
-// Once a second the files are looked at: time, size, inode, also behind symbolic links, so that a file written in
-// place, one renamed over it (certbot) and a swapped link (Kubernetes) are all seen. What changed and then stood still
-// for a second is read; if it is good, new connections use it, else what was before stays and an event says why.
-// Nothing published is changed: each change is a new context. Control thread.
+// Once a second the files are looked at (control/watched_files). What changed and then stood still for a second is
+// read; if it is good, new connections use it, else what was before stays and an event says why. Nothing published is
+// changed: each change is a new context. Control thread.
 #pragma once
 
 #include <functional>
@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "control/config.h"
+#include "control/ocsp_files.h"
+#include "control/watched_files.h"
 #include "event/loop.h"
 #include "net/tls_server_context.h"
 #include "telemetry/status.h"
@@ -37,27 +39,21 @@ class ListenerTls {
   void Fill(Status* status) const;
 
  private:
-  struct File {
-    uint64_t device = 0, inode = 0;
-    int64_t size = -1;  // −1: not there
-    int64_t modified_ns = 0, changed_ns = 0;
-    bool operator==(const File&) const = default;
-  };
   struct Listener {
     std::string address;
     std::vector<PemPair> pairs;
     TlsServerOptions options;
-    std::vector<std::string> files;
-    std::vector<File> tried;  // as of the last reading, good or bad
-    std::vector<File> seen;   // as of the last look
+    WatchedFiles files;
+    OcspFiles ocsp;
     std::shared_ptr<const TlsServerContext> context;
   };
 
   explicit ListenerTls(Loop& loop);
-  static std::vector<File> Look(const std::vector<std::string>& files);
   void OnTimer();
   void Refresh(size_t index);
+  std::shared_ptr<const TlsServerContext> ReadCertificates(Listener& listener);
   void Rotate();
+  int64_t UnixSeconds() const { return loop_.UnixMicros() / 1'000'000; }
 
   Loop& loop_;
   std::vector<Listener> listeners_;

@@ -83,6 +83,7 @@ struct TlsServerContext::Store {
   std::map<std::string, SSL_CTX*, std::less<>> names;  // lower case, exact or "*.suffix"
   std::shared_ptr<const TlsKeyLog> key_log;
   std::vector<Expiry> expiries;
+  std::vector<Certificate> certificates;                   // one per pair
   std::vector<std::vector<std::string>> names_of_context;  // sorted, in the order of `contexts`
 
   size_t IndexOf(const SSL_CTX* ctx) const {
@@ -157,6 +158,22 @@ struct TlsServerContext::Callbacks {
     return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
   }
 
+  // A full handshake whose client asks for the status of our certificate.
+  static int OnStatus(SSL* ssl, void*) {
+    const TlsServerContext& self = Of(ssl);
+    const std::vector<Certificate>& ours = self.store_->certificates;
+    const X509* shown = SSL_get_certificate(ssl);
+    const auto pair =
+        std::find_if(ours.begin(), ours.end(), [&](const Certificate& c) { return c.leaf.get() == shown; });
+    const size_t index = static_cast<size_t>(pair - ours.begin());
+    if (index >= self.responses_.size() || !self.responses_[index]) return SSL_TLSEXT_ERR_NOACK;
+    const std::string& der = self.responses_[index]->der;
+    void* copy = OPENSSL_memdup(der.data(), der.size());
+    if (!copy) return SSL_TLSEXT_ERR_NOACK;
+    SSL_set_tlsext_status_ocsp_resp(ssl, copy, static_cast<long>(der.size()));  // which frees it
+    return SSL_TLSEXT_ERR_OK;
+  }
+
   static void LogKey(const SSL* ssl, const char* line) { Of(ssl).store_->key_log->Write(line); }
 };
 
@@ -213,6 +230,7 @@ CtxPtr TlsServerContext::Store::NewContext(const TlsServerOptions& options) cons
   SSL_CTX_set_max_early_data(ctx, 0);  // what is sent early can be sent again by anybody (RFC 8470)
   SSL_CTX_set_alpn_select_cb(ctx, Callbacks::SelectAlpn, nullptr);
   SSL_CTX_set_tlsext_servername_callback(ctx, Callbacks::OnServerName);
+  SSL_CTX_set_tlsext_status_cb(ctx, Callbacks::OnStatus);
   if (key_log) SSL_CTX_set_keylog_callback(ctx, Callbacks::LogKey);
   return made;
 }
@@ -249,6 +267,7 @@ std::shared_ptr<const TlsServerContext> TlsServerContext::Make(const std::vector
           "cannot use " + (pair.inline_pem ? "the given PEM text" : pair.certificate_file) + ": " + DrainTlsErrors();
       return nullptr;
     }
+    store->certificates.push_back(std::move(certificate));
   }
   if (store->contexts.empty()) {
     *error = "no certificate";
@@ -259,11 +278,22 @@ std::shared_ptr<const TlsServerContext> TlsServerContext::Make(const std::vector
     *error = "no random numbers for the keys of tickets: " + DrainTlsErrors();
     return nullptr;
   }
-  return std::shared_ptr<const TlsServerContext>(new TlsServerContext(std::move(store), std::move(tickets)));
+  return std::shared_ptr<const TlsServerContext>(new TlsServerContext(std::move(store), std::move(tickets), {}));
 }
 
 std::shared_ptr<const TlsServerContext> TlsServerContext::WithTickets(std::shared_ptr<const TicketKeys> tickets) const {
-  return std::shared_ptr<const TlsServerContext>(new TlsServerContext(store_, std::move(tickets)));
+  return std::shared_ptr<const TlsServerContext>(new TlsServerContext(store_, std::move(tickets), responses_));
+}
+
+std::shared_ptr<const OcspResponse> TlsServerContext::CheckOcsp(size_t index, std::string der,
+                                                                std::string* error) const {
+  return CheckOcspResponse(std::move(der), store_->certificates[index], error);
+}
+
+bool TlsServerContext::MustStaple(size_t index) const { return meridian::MustStaple(store_->certificates[index]); }
+
+std::shared_ptr<const TlsServerContext> TlsServerContext::WithOcsp(OcspResponses responses) const {
+  return std::shared_ptr<const TlsServerContext>(new TlsServerContext(store_, tickets_, std::move(responses)));
 }
 
 std::vector<TlsServerContext::Expiry> TlsServerContext::Expiries() const { return store_->expiries; }

@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "net/ocsp_response.h"
 #include "net/tls_context.h"
 #include "net/tls_tickets.h"
 
@@ -60,6 +61,13 @@ class TlsServerContext {
   ~TlsServerContext();
   // The same with other keys of tickets. Cheap.
   std::shared_ptr<const TlsServerContext> WithTickets(std::shared_ptr<const TicketKeys> tickets) const;
+  // CheckOcspResponse for the certificate of pair `index`.
+  std::shared_ptr<const OcspResponse> CheckOcsp(size_t index, std::string der, std::string* error) const;
+  bool MustStaple(size_t index) const;
+  // One per pair, null: none. Clients that ask get the one of the certificate that they are shown.
+  using OcspResponses = std::vector<std::shared_ptr<const OcspResponse>>;
+  // The same with other responses, which CheckOcsp made. Cheap.
+  std::shared_ptr<const TlsServerContext> WithOcsp(OcspResponses responses) const;
   struct Expiry {
     std::string file;  // empty: it came from no file
     int64_t unix_s = 0;
@@ -78,11 +86,14 @@ class TlsServerContext {
  private:
   struct Callbacks;  // of OpenSSL
   struct Store;      // what takes time to make
-  TlsServerContext(std::shared_ptr<const Store> store, std::shared_ptr<const TicketKeys> tickets)
-      : store_(std::move(store)), tickets_(std::move(tickets)) {}
+  TlsServerContext(std::shared_ptr<const Store> store, std::shared_ptr<const TicketKeys> tickets,
+                   OcspResponses responses)
+      : store_(std::move(store)), tickets_(std::move(tickets)), responses_(std::move(responses)) {}
   ssl_ctx_st* Find(std::string_view name) const;
   const std::shared_ptr<const Store> store_;
-  const std::shared_ptr<const TicketKeys> tickets_;  // not in the SSL_CTX, which nothing may change once it is shared
+  // Not in the SSL_CTX, which nothing may change once it is shared.
+  const std::shared_ptr<const TicketKeys> tickets_;
+  const OcspResponses responses_;
 };
 
 }  // namespace meridian

@@ -139,6 +139,10 @@ class TlsTransport final : public Transport {
   bool Misdirected(std::string_view host) const override { return context_ && context_->Misdirected(ssl_, host); }
   std::string client_certificate() const override { return context_ ? context_->ForwardedCertificate(ssl_) : ""; }
   bool resumed() const override { return SSL_session_reused(ssl_) == 1; }
+  bool stapled() const override {
+    const unsigned char* response = nullptr;
+    return SSL_get_tlsext_status_ocsp_resp(ssl_, &response) > 0;
+  }
   int fd() const override { return socket_.fd(); }
   void Abort() override { socket_.AbortOnClose(); }
 

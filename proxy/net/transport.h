@@ -68,6 +68,8 @@ class Transport : public Disposable {
   virtual bool tls() const { return false; }
   // The handshake went on from an earlier session.
   virtual bool resumed() const { return false; }
+  // The handshake took an OCSP response to the client.
+  virtual bool stapled() const { return false; }
   // The client's TLS session is for another certificate than that of `host` (TlsServerContext::Misdirected).
   virtual bool Misdirected(std::string_view) const { return false; }
   // TlsServerContext::ForwardedCertificate

@@ -160,6 +160,7 @@ void Worker::OnLimit(ConnectionLimit limit) {
 void Worker::OnHandshake(const Transport& transport) {
   context_->stats().client_tls_handshakes.Add();
   if (transport.resumed()) context_->stats().client_tls_resumed.Add();
+  if (transport.stapled()) context_->stats().client_tls_stapled.Add();
 }
 
 void Worker::OnConnectionClosed(ClientConnection& connection, const Error& error) {

@@ -98,6 +98,8 @@ constexpr WorkerCounter kWorkerCounters[] = {
      &WorkerStats::client_tls_handshakes},
     {"meridian_client_tls_resumed_total", "TLS handshakes with clients that went on from an earlier session.",
      &WorkerStats::client_tls_resumed},
+    {"meridian_client_tls_stapled_total", "TLS handshakes that took an OCSP response to the client.",
+     &WorkerStats::client_tls_stapled},
     {"meridian_client_tls_failures_total", "TLS handshakes with clients that failed.",
      &WorkerStats::client_tls_failures},
     {"meridian_client_certificates_refused_total",
@@ -502,6 +504,24 @@ void AddCertificates(Page& page, const Status& status) {
   Page::AddTo(reloads, {{"result", "failed"}}, static_cast<double>(status.certificate_reloads_failed));
 }
 
+void AddOcsp(Page& page, const Status& status) {
+  if (status.ocsp.empty()) return;
+  MetricFamily& expiry = page.Add("meridian_ocsp_expiry_timestamp_seconds",
+                                  "When the OCSP response that was last read from this file ends, in seconds since "
+                                  "1970.",
+                                  MetricType::Gauge);
+  for (const OcspStatus& response : status.ocsp) {
+    Page::AddTo(expiry, {{"file", response.file}}, static_cast<double>(response.expires_unix_s));
+  }
+  MetricFamily& reloads =
+      page.Add("meridian_ocsp_reloads_total",
+               "Times that a changed OCSP response was read; failed: what was before stays, as long "
+               "as it is good.",
+               MetricType::Counter);
+  Page::AddTo(reloads, {{"result", "ok"}}, static_cast<double>(status.ocsp_reloads));
+  Page::AddTo(reloads, {{"result", "failed"}}, static_cast<double>(status.ocsp_reloads_failed));
+}
+
 void AddProcess(Page& page, const Status& status) {
   page.AddGauge("meridian_ready", "1 if this edge takes traffic.", status.ready ? 1 : 0);
   page.AddGauge("meridian_draining", "1 while this edge finishes its last requests.", status.draining ? 1 : 0);
@@ -522,6 +542,7 @@ std::string RenderMetrics(const Status& status, const std::vector<const WorkerSt
   Page page;
   AddProcess(page, status);
   AddCertificates(page, status);
+  AddOcsp(page, status);
   AddRoutes(page, status, workers);
   AddRegionCells(page, status, workers);
   AddBreakers(page, status);

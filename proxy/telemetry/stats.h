@@ -74,6 +74,7 @@ struct alignas(64) WorkerStats {
   Cell client_connections_closed;
   Cell client_tls_handshakes;  // that succeeded
   Cell client_tls_resumed;     // …going on from an earlier session
+  Cell client_tls_stapled;     // …that took an OCSP response to the client
   Cell client_tls_failures;
   Cell client_certificates_refused;  // of those: the client's certificate is missing or does not verify
   Cell client_protocol_errors;

@@ -126,6 +126,12 @@ struct CertificateStatus {
   int64_t expires_unix_s = 0;
 };
 
+// An OCSP response that listeners staple, or would if it were good.
+struct OcspStatus {
+  std::string file;
+  int64_t expires_unix_s = 0;  // of the last one that was right
+};
+
 struct Status {
   std::string version;  // of the program
   std::string edge;
@@ -136,6 +142,8 @@ struct Status {
   int overload_level = 0;                       // of the fullest (policy/overload.h)
   std::vector<CertificateStatus> certificates;  // by file, each once
   uint64_t certificate_reloads = 0, certificate_reloads_failed = 0;
+  std::vector<OcspStatus> ocsp;  // by file, each once
+  uint64_t ocsp_reloads = 0, ocsp_reloads_failed = 0;
   bool ready = false;
   bool draining = false;
   int workers = 0;

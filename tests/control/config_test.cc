@@ -51,6 +51,8 @@ TEST_F(CompleteConfig, SaysWhereToListenAndWithWhichCertificates) {
   EXPECT_EQ(listeners[2].certificates.size(), 2u);
   EXPECT_EQ(listeners[3].certificates.size(), 2u) << "the same in a map, beside options";
   EXPECT_EQ(listeners[3].certificates[1].key, kFixtures + "/edge.key");
+  EXPECT_EQ(listeners[3].certificates[0].ocsp_file, kFixtures + "/edge.ocsp");
+  EXPECT_EQ(listeners[3].certificates[1].ocsp_file, "");
 }
 
 TEST_F(CompleteConfig, SaysWhichTlsAListenerSpeaks) {

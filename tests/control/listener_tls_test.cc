@@ -6,13 +6,15 @@
 #include <filesystem>
 #include <fstream>
 
-#include "telemetry/descriptors.h"
+#include "support/certificates.h"
 
 namespace meridian {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::Folder;
+using testing::KeyKind;
+using testing::TempDir;
+using testing::TestCertificates;
 
 class ListenerTlsTest : public ::testing::Test {
  protected:
@@ -52,7 +54,7 @@ class ListenerTlsTest : public ::testing::Test {
   }
 
   Loop loop_{true};
-  Folder dir_;
+  TempDir dir_;
   std::unique_ptr<ListenerTls> tls_;
   std::vector<std::shared_ptr<const TlsServerContext>> published_;
 };

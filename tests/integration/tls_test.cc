@@ -81,6 +81,60 @@ TEST_F(TlsEdge, ARenewedCertificateIsServedWithoutARestartAndABadOneIsNot) {
   EXPECT_EQ(edge.MetricSum("meridian_certificate_reloads_total", {"result=\"ok\""}), 1);
 }
 
+TEST_F(TlsEdge, AnOcspResponseIsStapledAsLongAsItIsGoodAndSwappedWithItsFile) {
+  MERIDIAN_REQUIRE_TOOL("openssl");
+  CertificateFiles files = authority_.Issue("shop", KeyKind::kEcdsa, {"shop.example"}, {.with_issuer = true});
+  files.ocsp = dir_.File("shop.ocsp");
+  WriteFile(files.ocsp, authority_.Ocsp(files.certificate, {.until = 3600}));
+  const Edge edge(Config({files}));
+  // What openssl says to the status in a handshake; it verifies the response against the authority itself.
+  const auto status = [&](const std::string& version) {
+    return RunProgram({.argv = {"openssl", "s_client", "-connect", "127.0.0.1:" + std::to_string(edge.port()),
+                                "-servername", "shop.example", "-CAfile", authority_.ca_file(), "-status", version}})
+        .out;
+  };
+  const auto update_of = [](const std::string& text) {
+    const size_t at = text.find("Next Update: ");
+    return at == std::string::npos ? "" : text.substr(at, text.find('\n', at) - at);
+  };
+  for (const char* version : {"-tls1_2", "-tls1_3"}) {
+    EXPECT_NE(status(version).find("OCSP Response Status: successful"), std::string::npos) << status(version);
+    EXPECT_NE(status(version).find("Cert Status: good"), std::string::npos);
+  }
+  EXPECT_TRUE(Eventually([&] { return edge.MetricSum("meridian_client_tls_stapled_total") == 4; }, 5s, 20ms));
+  EXPECT_EQ(Ask(edge, "shop.example", {"--cert-status"}).status, 200) << "curl insists on it";
+
+  const std::string first = update_of(status("-tls1_3"));
+  WriteFile(files.ocsp, authority_.Ocsp(files.certificate, {.until = 16}));
+  EXPECT_TRUE(Eventually([&] { return edge.MetricSum("meridian_ocsp_reloads_total", {"ok"}) == 1; }, 10s, 20ms));
+  EXPECT_NE(edge.EventText().find("ocsp_reloaded"), std::string::npos);
+  WriteFile(files.ocsp, "garbage");
+  EXPECT_TRUE(Eventually([&] { return edge.MetricSum("meridian_ocsp_reloads_total", {"failed"}) == 1; }, 10s, 20ms));
+  EXPECT_NE(edge.EventText().find("is not an OCSP response in DER"), std::string::npos);
+  EXPECT_TRUE(Eventually([&] { return status("-tls1_3").find("no response sent") != std::string::npos; }, 20s, 50ms))
+      << "it ends";
+  EXPECT_NE(edge.EventText().find("ocsp_response_expired"), std::string::npos);
+  EXPECT_EQ(Ask(edge, "shop.example").status, 200) << "and is served all the same";
+
+  WriteFile(files.ocsp, authority_.Ocsp(files.certificate, {.until = 7200}));
+  EXPECT_TRUE(Eventually([&] { return !update_of(status("-tls1_2")).empty(); }, 10s, 50ms));
+  EXPECT_NE(update_of(status("-tls1_2")), first);
+}
+
+TEST_F(TlsEdge, AnEdgeDoesNotStartWithTheOcspResponseOfAnotherCertificate) {
+  CertificateFiles files = authority_.Issue("shop", KeyKind::kEcdsa, {"shop.example"}, {.must_staple = true});
+  files.ocsp = dir_.File("shop.ocsp");
+  WriteFile(files.ocsp, authority_.Ocsp(authority_.Issue("bank", KeyKind::kEcdsa, {"bank.example"}).certificate));
+  WriteFile(dir_.File("edge.yaml"), Config({files}).Yaml(dir_.File("access.log")));
+  const RunResult run = RunProgram({.argv = {MeridianBinary(), "run", "-c", dir_.File("edge.yaml")}});
+  EXPECT_GT(run.exit_code, 0);
+  EXPECT_NE(run.err.find(files.ocsp + " is for another certificate"), std::string::npos) << run.err;
+
+  files.ocsp.clear();
+  const Edge edge(Config({files}));
+  EXPECT_NE(edge.EventText().find("ocsp_response_missing"), std::string::npos) << "the certificate insists on one";
+}
+
 TEST_F(TlsEdge, ARequestForTheHostOfAnotherCertificateIsMisdirected) {
   MERIDIAN_REQUIRE_TOOL("curl");
   const Edge edge(Config({authority_.Issue("shop", KeyKind::kEcdsa, {"shop.example", "*.shop.example"}),

@@ -4,6 +4,7 @@
 #include <openssl/bio.h>
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509.h>
@@ -54,6 +55,16 @@ Certificate NewCertificate(EVP_PKEY* key, const std::string& common_name) {
   const auto* text = reinterpret_cast<const unsigned char*>(common_name.c_str());
   X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate.get()), "CN", MBSTRING_UTF8, text, -1, -1, 0);
   return certificate;
+}
+
+template <typename T>
+std::string Der(int (*write)(const T*, unsigned char**), const T* object) {
+  unsigned char* bytes = nullptr;
+  const int size = write(object, &bytes);
+  if (size <= 0) throw HarnessError("cannot be written in DER");
+  const std::string text(reinterpret_cast<const char*>(bytes), static_cast<size_t>(size));
+  OPENSSL_free(bytes);
+  return text;
 }
 
 std::string Text(BIO* memory) {
@@ -109,8 +120,8 @@ TestCertificates::TestCertificates(const TempDir& dir) : dir_(dir), ca_file_(dir
 
 TestCertificates::~TestCertificates() = default;
 
-CertificateFiles TestCertificates::Issue(const std::string& label, KeyKind kind,
-                                         const std::vector<std::string>& names) const {
+CertificateFiles TestCertificates::Issue(const std::string& label, KeyKind kind, const std::vector<std::string>& names,
+                                         const IssueOptions& options) const {
   const Key key = MakeKey(kind);
   const Certificate leaf = NewCertificate(key.get(), names.at(0));
   X509* ca = authority_->certificate.get();
@@ -120,11 +131,63 @@ CertificateFiles TestCertificates::Issue(const std::string& label, KeyKind kind,
   AddExtension(leaf.get(), ca, NID_ext_key_usage, "serverAuth,clientAuth");
   AddExtension(leaf.get(), ca, NID_authority_key_identifier, "keyid");
   AddExtension(leaf.get(), ca, NID_subject_alt_name, AltNames(names));
+  if (options.must_staple) AddExtension(leaf.get(), ca, NID_tlsfeature, "status_request");
   X509_sign(leaf.get(), authority_->key.get(), EVP_sha256());
   const CertificateFiles files{dir_.File(label + ".pem"), dir_.File(label + ".key")};
-  WriteFile(files.certificate, Pem(leaf.get()));
+  WriteFile(files.certificate, Pem(leaf.get()) + (options.with_issuer ? Pem(ca) : ""));
   WriteFile(files.key, Pem(key.get()));
   return files;
+}
+
+namespace {
+
+using Response = std::unique_ptr<OCSP_RESPONSE, Freer<&OCSP_RESPONSE_free>>;
+using Basic = std::unique_ptr<OCSP_BASICRESP, Freer<&OCSP_BASICRESP_free>>;
+using Time = std::unique_ptr<ASN1_TIME, Freer<&ASN1_TIME_free>>;
+
+Certificate ReadCertificate(const std::string& file) {
+  const Memory in(BIO_new_file(file.c_str(), "r"));
+  Certificate certificate(in ? PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr) : nullptr);
+  if (!certificate) throw HarnessError("no certificate in " + file);
+  return certificate;
+}
+
+}  // namespace
+
+std::string TestCertificates::Ocsp(const std::string& certificate_file, const OcspAnswer& answer) const {
+  const Certificate leaf = ReadCertificate(certificate_file);
+  X509* ca = authority_->certificate.get();
+  const Basic basic(OCSP_BASICRESP_new());
+  const Time from(X509_gmtime_adj(nullptr, answer.from)), until(X509_gmtime_adj(nullptr, answer.until));
+  constexpr int kVerdicts[] = {V_OCSP_CERTSTATUS_GOOD, V_OCSP_CERTSTATUS_REVOKED, V_OCSP_CERTSTATUS_UNKNOWN};
+  OCSP_CERTID* id = OCSP_cert_to_id(EVP_sha1(), leaf.get(), ca);
+  OCSP_basic_add1_status(basic.get(), id, kVerdicts[static_cast<int>(answer.verdict)], 0, from.get(), from.get(),
+                         answer.until == 0 ? nullptr : until.get());
+  OCSP_CERTID_free(id);
+
+  const bool by_issuer = answer.signer == OcspAnswer::Signer::kIssuer;
+  const Key other = MakeKey(KeyKind::kEcdsa);
+  Certificate responder = NewCertificate(other.get(), "Responder");
+  if (!by_issuer) {
+    X509_gmtime_adj(X509_getm_notAfter(responder.get()), answer.delegate_until);
+    const bool stranger = answer.signer == OcspAnswer::Signer::kStranger;
+    X509_set_issuer_name(responder.get(),
+                         stranger ? X509_get_subject_name(responder.get()) : X509_get_subject_name(ca));
+    AddExtension(responder.get(), ca, NID_ext_key_usage, "OCSPSigning");
+    X509_sign(responder.get(), stranger ? other.get() : authority_->key.get(), EVP_sha256());
+  }
+  // An issuer's certificate is not in its responses: whoever checks them has it.
+  if (OCSP_basic_sign(basic.get(), by_issuer ? ca : responder.get(), by_issuer ? authority_->key.get() : other.get(),
+                      EVP_sha256(), nullptr, by_issuer ? OCSP_NOCERTS : 0) != 1) {
+    throw HarnessError("cannot sign an OCSP response");
+  }
+  const Response response(OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic.get()));
+  return Der(&i2d_OCSP_RESPONSE, response.get());
+}
+
+std::string TestCertificates::OcspRefusal() {
+  const Response response(OCSP_response_create(OCSP_RESPONSE_STATUS_TRYLATER, nullptr));
+  return Der(&i2d_OCSP_RESPONSE, response.get());
 }
 
 }  // namespace meridian::testing

@@ -15,15 +15,20 @@ std::string Key(const std::string& indent, const std::string& key, const std::st
   return value.empty() ? "" : indent + key + ": " + value + "\n";
 }
 
+std::string Pair(const CertificateFiles& files) {
+  return "{ certificate: " + files.certificate + ", key: " + files.key +
+         (files.ocsp.empty() ? "" : ", ocsp_file: " + files.ocsp) + " }\n";
+}
+
 std::string Listener(const std::vector<CertificateFiles>& certificates, const std::string& tls) {
   std::string text = "  - address: \"127.0.0.1:0\"\n";
   if (certificates.empty()) return text;
   if (certificates.size() == 1 && tls.empty()) {
-    return text + "    tls: { certificate: " + certificates[0].certificate + ", key: " + certificates[0].key + " }\n";
+    return text + "    tls: " + Pair(certificates[0]);
   }
   text += tls.empty() ? "    tls:\n" : "    tls:\n      certificates:\n";
   for (const CertificateFiles& files : certificates) {
-    text += "      - { certificate: " + files.certificate + ", key: " + files.key + " }\n";
+    text += "      - " + Pair(files);
   }
   return text + (tls.empty() ? "" : "      " + tls + "\n");
 }

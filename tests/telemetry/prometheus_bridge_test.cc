@@ -32,6 +32,9 @@ Status SomeWorld() {
   status.certificates = {{"/etc/edge/shop.pem", 1'800'000'000}};
   status.certificate_reloads = 3;
   status.certificate_reloads_failed = 1;
+  status.ocsp = {{"/etc/edge/shop.ocsp", 1'700'000'000}};
+  status.ocsp_reloads = 2;
+  status.ocsp_reloads_failed = 4;
   status.snapshot = 17;
   status.workers = 2;
   status.ready = true;
@@ -107,6 +110,7 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.client_connections_closed, "meridian_client_connections 9"},
       {&w.client_tls_handshakes, "meridian_client_tls_handshakes_total 1"},
       {&w.client_tls_resumed, "meridian_client_tls_resumed_total 1"},
+      {&w.client_tls_stapled, "meridian_client_tls_stapled_total 1"},
       {&w.client_tls_failures, "meridian_client_tls_failures_total 1"},
       {&w.client_certificates_refused, "meridian_client_certificates_refused_total 1"},
       {&w.client_protocol_errors, "meridian_client_protocol_errors_total 1"},
@@ -252,6 +256,9 @@ TEST_F(Scrape, ShowsWhatTheControlThreadKnows) {
            "meridian_certificate_expiry_timestamp_seconds{certificate=\"/etc/edge/shop.pem\"} 1800000000",
            "meridian_certificate_reloads_total{result=\"ok\"} 3",
            "meridian_certificate_reloads_total{result=\"failed\"} 1",
+           "meridian_ocsp_expiry_timestamp_seconds{file=\"/etc/edge/shop.ocsp\"} 1700000000",
+           "meridian_ocsp_reloads_total{result=\"ok\"} 2",
+           "meridian_ocsp_reloads_total{result=\"failed\"} 4",
            "meridian_build_info{version=\"0.1.0\"} 1",
            "meridian_weight{route=\"api\",service=\"shop\"} 99",
            "meridian_region_share{service=\"cart\",region=\"eu\"} 0.75",
