@@ -221,6 +221,12 @@ const Fields<ServiceModel>& OneServiceFields() {
         SectionField<S>("timeouts", &S::timeouts, TimeoutFields()),
         SectionField<S>("pool", &S::pool, PoolFields()),
         std::move(tls),
+        CustomField<S>("proxy_protocol", "off, v1 or v2", "", "off",
+                       [](const Entry& entry, Decoder& d, S& out) {
+                         if (const auto index = DecodeWord(entry, {"off", "v1", "v2"}, d)) {
+                           out.proxy_protocol = static_cast<ProxyProtocol>(*index);
+                         }
+                       }),
     };
   }();
   return fields;

@@ -40,6 +40,13 @@ Endpoint FromSockAddr(const sockaddr* address) {
   return out;
 }
 
+std::optional<Endpoint> LocalAddress(int fd) {
+  sockaddr_storage name{};
+  socklen_t size = sizeof name;
+  if (getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0) return std::nullopt;
+  return FromSockAddr(reinterpret_cast<const sockaddr*>(&name));
+}
+
 std::optional<Endpoint> ParseIpLiteral(std::string_view text, uint16_t port) {
   Endpoint out;
   out.port = port;

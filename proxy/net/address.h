@@ -20,6 +20,8 @@ struct SockAddr {
 
 SockAddr ToSockAddr(const Endpoint& endpoint);
 Endpoint FromSockAddr(const sockaddr* address);
+// Our end of a socket.
+std::optional<Endpoint> LocalAddress(int fd);
 // "192.0.2.1" or "2001:db8::1" without brackets; nullopt for names.
 std::optional<Endpoint> ParseIpLiteral(std::string_view text, uint16_t port);
 // "127.0.0.1:80", "[::1]:80", "localhost:80" (→ 127.0.0.1), ":80" (→ any, v4).

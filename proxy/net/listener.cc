@@ -26,10 +26,9 @@ int OpenListenSocket(const Endpoint& address, bool reuse_port, Endpoint* bound, 
   if (address.v6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one);
   const SockAddr target = ToSockAddr(address);
   if (bind(fd, target.get(), target.size) != 0 || listen(fd, 4096) != 0) return fail(fd);
-  sockaddr_storage name;
-  socklen_t size = sizeof name;
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) != 0) return fail(fd);
-  *bound = FromSockAddr(reinterpret_cast<sockaddr*>(&name));
+  const std::optional<Endpoint> name = LocalAddress(fd);
+  if (!name) return fail(fd);
+  *bound = *name;
   return fd;
 }
 

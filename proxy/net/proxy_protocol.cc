@@ -56,6 +56,7 @@ ProxyHeader ParseV1(std::string_view text) {
   const bool v6 = family == "TCP6";
   if (!client || !server || client->v6 != v6 || server->v6 != v6) return Malformed();
   header.client = client;
+  header.server = server;
   return header;
 }
 
@@ -75,14 +76,58 @@ ProxyHeader ParseV2(std::span<const uint8_t> bytes) {
   if (bytes.size() < size) return {};
   ProxyHeader header{State::kDone, size, std::nullopt};
   if (local || (!v4 && !v6)) return header;
-  Endpoint client;
-  client.v6 = v6;
-  const size_t address = v6 ? 16 : 4;
-  std::copy_n(bytes.begin() + kV2Fixed, address, client.ip.begin());
-  const size_t port = kV2Fixed + 2 * address;
-  client.port = static_cast<uint16_t>(bytes[port] << 8 | bytes[port + 1]);
-  header.client = client;
+  const size_t size_of_address = v6 ? 16 : 4;
+  const auto end_at = [&](size_t address, size_t port) {
+    Endpoint out;
+    out.v6 = v6;
+    std::copy_n(bytes.begin() + static_cast<ptrdiff_t>(address), size_of_address, out.ip.begin());
+    out.port = static_cast<uint16_t>(bytes[port] << 8 | bytes[port + 1]);
+    return out;
+  };
+  const size_t ports = kV2Fixed + 2 * size_of_address;
+  header.client = end_at(kV2Fixed, ports);
+  header.server = end_at(kV2Fixed + size_of_address, ports + 2);
   return header;
+}
+
+constexpr std::array<uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+bool IsMapped(const Endpoint& e) { return e.v6 && std::equal(kMapped.begin(), kMapped.end(), e.ip.begin()); }
+
+Endpoint As4(Endpoint e) {
+  if (!e.v6) return e;
+  Endpoint out{{}, false, e.port};
+  std::copy_n(e.ip.begin() + kMapped.size(), 4, out.ip.begin());
+  return out;
+}
+
+Endpoint As6(Endpoint e) {
+  if (e.v6) return e;
+  Endpoint out{{}, true, e.port};
+  std::copy(kMapped.begin(), kMapped.end(), out.ip.begin());
+  std::copy_n(e.ip.begin(), 4, out.ip.begin() + kMapped.size());
+  return out;
+}
+
+std::string WriteV1(const ProxyAddresses& a) {
+  return std::string(kV1) + (a.client.v6 ? "TCP6 " : "TCP4 ") + IpText(a.client) + ' ' + IpText(a.server) + ' ' +
+         std::to_string(a.client.port) + ' ' + std::to_string(a.server.port) + "\r\n";
+}
+
+std::string WriteV2(const ProxyAddresses& a) {
+  const size_t size_of_address = a.client.v6 ? 16 : 4;
+  std::string out(kV2);
+  out += '\x21';                         // version 2, PROXY
+  out += a.client.v6 ? '\x21' : '\x11';  // TCP over it
+  out += '\0';
+  out += static_cast<char>(2 * size_of_address + 4);
+  for (const Endpoint* e : {&a.client, &a.server})
+    out.append(reinterpret_cast<const char*>(e->ip.data()), size_of_address);
+  for (const Endpoint* e : {&a.client, &a.server}) {
+    out += static_cast<char>(e->port >> 8);
+    out += static_cast<char>(e->port & 0xff);
+  }
+  return out;
 }
 
 }  // namespace
@@ -96,6 +141,16 @@ ProxyHeader ParseProxyHeader(std::span<const uint8_t> bytes) {
   if (begins(kV2)) return text.size() < kV2.size() ? ProxyHeader{} : ParseV2(bytes);
   if (begins(kV1)) return text.size() < kV1.size() ? ProxyHeader{} : ParseV1(text);
   return Malformed();
+}
+
+std::string WriteProxyHeader(ProxyProtocol version, const ProxyAddresses* addresses) {
+  const bool v1 = version == ProxyProtocol::kV1;
+  if (!addresses) return v1 ? "PROXY UNKNOWN\r\n" : std::string(kV2) + std::string("\x20\0\0\0", 4);  // 2, LOCAL
+  ProxyAddresses a = *addresses;
+  const bool v4 = (!a.client.v6 || IsMapped(a.client)) && (!a.server.v6 || IsMapped(a.server));
+  a.client = v4 ? As4(a.client) : As6(a.client);
+  a.server = v4 ? As4(a.server) : As6(a.server);
+  return v1 ? WriteV1(a) : WriteV2(a);
 }
 
 }  // namespace meridian

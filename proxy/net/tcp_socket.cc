@@ -52,6 +52,12 @@ TcpSocket::~TcpSocket() {
   close(fd_);
 }
 
+void TcpSocket::SendFirst(std::string_view bytes) {
+  handed_ += bytes.size();
+  kept_.insert(kept_.end(), bytes.begin(), bytes.end());
+  BlockPool::Local().Charge(bytes.size());
+}
+
 bool TcpSocket::FinishConnect(Error* error) {
   int code = 0;
   socklen_t size = sizeof code;
@@ -64,7 +70,7 @@ bool TcpSocket::FinishConnect(Error* error) {
     if (getpeername(fd_, reinterpret_cast<sockaddr*>(&peer), &size) != 0) return false;
   }
   connecting_ = false;
-  if (code != 0) *error = kConnectFailed;
+  if (code != 0 || !Flush()) *error = kConnectFailed;
   return true;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "event/loop.h"
@@ -21,6 +22,8 @@ class TcpSocket {
   TcpSocket& operator=(const TcpSocket&) = delete;
 
   int fd() const { return fd_; }
+  // The first bytes of a connection that is under way: they go out when it is there.
+  void SendFirst(std::string_view bytes);
   // True once; settles a pending connect. *error is set if it failed.
   bool FinishConnect(Error* error);
   bool connecting() const { return connecting_; }

@@ -11,6 +11,7 @@ class TcpTransport final : public Transport {
   TcpTransport(Loop& loop, int fd, bool connecting, TransportSink& sink)
       : sink_(sink),
         socket_(loop, fd, connecting, Bind<&TcpTransport::OnReadable>(this), Bind<&TcpTransport::OnWritable>(this)) {}
+  void SendFirst(std::string_view bytes) { socket_.SendFirst(bytes); }
 
   ReadResult Read(uint8_t* into, size_t capacity) override {
     size_t n = 0;
@@ -80,9 +81,13 @@ std::unique_ptr<Transport> AcceptTcp(Loop& loop, int fd, TransportSink& sink) {
   return std::make_unique<TcpTransport>(loop, fd, false, sink);
 }
 
-std::unique_ptr<Transport> ConnectTcp(Loop& loop, const Endpoint& to, TransportSink& sink, Error* error) {
+std::unique_ptr<Transport> ConnectTcp(Loop& loop, const Endpoint& to, TransportSink& sink, Error* error,
+                                      std::string_view first) {
   const int fd = StartConnect(to, error);
-  return fd < 0 ? nullptr : std::make_unique<TcpTransport>(loop, fd, true, sink);
+  if (fd < 0) return nullptr;
+  auto transport = std::make_unique<TcpTransport>(loop, fd, true, sink);
+  if (!first.empty()) transport->SendFirst(first);
+  return transport;
 }
 
 }  // namespace meridian

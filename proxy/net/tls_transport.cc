@@ -84,6 +84,7 @@ class TlsTransport final : public Transport {
     SSL_set_bio(ssl_, bio, bio);
   }
   ~TlsTransport() override { SSL_free(ssl_); }
+  void SendFirst(std::string_view bytes) { socket_.SendFirst(bytes); }
 
   ReadResult Read(uint8_t* into, size_t capacity) override {
     ReadResult result = ReadRecords(into, capacity);
@@ -299,7 +300,8 @@ std::unique_ptr<Transport> AcceptTls(Loop& loop, int fd, std::shared_ptr<const T
 }
 
 std::unique_ptr<Transport> ConnectTls(Loop& loop, const Endpoint& to, TlsClientContext& context,
-                                      const std::string& server_name, TransportSink& sink, Error* error) {
+                                      const std::string& server_name, TransportSink& sink, Error* error,
+                                      std::string_view first) {
   SSL* ssl = context.NewSession(server_name);
   if (!ssl) {
     *error = {ErrorCode::kInternal, Fault::kSelf, Retry::kAlways, "no TLS session"};
@@ -310,7 +312,9 @@ std::unique_ptr<Transport> ConnectTls(Loop& loop, const Endpoint& to, TlsClientC
     SSL_free(ssl);
     return nullptr;
   }
-  return std::make_unique<TlsTransport>(loop, fd, nullptr, ssl, sink);
+  auto transport = std::make_unique<TlsTransport>(loop, fd, nullptr, ssl, sink);
+  if (!first.empty()) transport->SendFirst(first);
+  return transport;
 }
 
 }  // namespace meridian

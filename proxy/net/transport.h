@@ -83,9 +83,12 @@ class Transport : public Disposable {
 std::unique_ptr<Transport> AcceptTcp(Loop& loop, int fd, TransportSink& sink);
 std::unique_ptr<Transport> AcceptTls(Loop& loop, int fd, std::shared_ptr<const TlsServerContext> context,
                                      TransportSink& sink);
-// Null and *error when the socket cannot even be made (descriptors).
-std::unique_ptr<Transport> ConnectTcp(Loop& loop, const Endpoint& to, TransportSink& sink, Error* error);
+// Null and *error when the socket cannot even be made (descriptors). `first`: what the peer gets before all else, also
+// before TLS; a PROXY header.
+std::unique_ptr<Transport> ConnectTcp(Loop& loop, const Endpoint& to, TransportSink& sink, Error* error,
+                                      std::string_view first = {});
 std::unique_ptr<Transport> ConnectTls(Loop& loop, const Endpoint& to, TlsClientContext& context,
-                                      const std::string& server_name, TransportSink& sink, Error* error);
+                                      const std::string& server_name, TransportSink& sink, Error* error,
+                                      std::string_view first = {});
 
 }  // namespace meridian

@@ -18,18 +18,32 @@ constexpr Error kIdle{};
 
 }  // namespace
 
+// The requests and connections that may come together: all of them, or with a PROXY header those of one client.
+struct PoolGroup {
+  std::optional<ProxyAddresses> client;
+  std::vector<OriginPool::Connection*> idle;  // HTTP/1.1: a stack; HTTP/2: those with room
+  size_t waiting = 0;                         // those who want a fresh connection not counted, …
+  size_t connecting = 0;                      // … nor theirs
+  size_t members = 0;                         // connections, and requests that wait
+};
+
 class OriginPool::Connection final : public WireOwner, public Disposable {
  public:
-  Connection(OriginPool& pool)
-      : pool_(pool),
+  Connection(OriginPool& pool, PoolGroup& its_group)
+      : group(&its_group),
+        pool_(pool),
         wire_(pool.loop_, *this, false),
         connect_timer_(pool.loop_, Bind<&Connection::OnConnectTimeout>(this)) {}
 
   bool Connect(const Endpoint& to, Error* error) {
     TransportSink& sink = wire_;
-    auto transport = pool_.options_.tls
-                         ? ConnectTls(pool_.loop_, to, *pool_.options_.tls, pool_.options_.server_name, sink, error)
-                         : ConnectTcp(pool_.loop_, to, sink, error);
+    const Options& options = pool_.options_;
+    std::string header;
+    if (pool_.grouped()) {
+      header = WriteProxyHeader(options.proxy_protocol, group->client ? &*group->client : nullptr);
+    }
+    auto transport = options.tls ? ConnectTls(pool_.loop_, to, *options.tls, options.server_name, sink, error, header)
+                                 : ConnectTcp(pool_.loop_, to, sink, error, header);
     if (!transport) return false;
     wire_.SetTransport(std::move(transport));
     connect_timer_.Arm(pool_.options_.connect_timeout);
@@ -41,7 +55,8 @@ class OriginPool::Connection final : public WireOwner, public Disposable {
   void Close() { wire_.Close(kIdle, false); }
   void Abandon() { wire_.Close(kStuck, true); }
 
-  bool listed = false;       // in idle_
+  PoolGroup* const group;
+  bool listed = false;       // in the group's `idle`
   bool one_request = false;  // it is for one that asked for a fresh one, and closes after it
   TimePoint idle_since{};
 
@@ -90,8 +105,10 @@ OriginPool::OriginPool(Loop& loop, Options options)
     : loop_(loop),
       options_(std::move(options)),
       http2_(UsesHttp2(options_.origin.protocol)),
+      all_(grouped() ? nullptr : std::make_unique<PoolGroup>()),
       sweep_timer_(loop, Bind<&OriginPool::Sweep>(this)) {
   message_limits_.max_streams = options_.limits.max_streams;
+  if (grouped()) options_.warm = false;
 }
 
 OriginPool::~OriginPool() {
@@ -100,12 +117,36 @@ OriginPool::~OriginPool() {
   while (first_) Unlink(first_);
 }
 
-ClientCodec* OriginPool::TryTake() {
-  while (!idle_.empty()) {
-    Connection* connection = idle_.back();
+PoolGroup* OriginPool::Find(const ProxyAddresses* client) {
+  if (all_) return all_.get();
+  const auto found = groups_.find(client ? std::optional(*client) : std::nullopt);
+  return found == groups_.end() ? nullptr : found->second.get();
+}
+
+// As one more member, until Leave.
+PoolGroup& OriginPool::Join(const ProxyAddresses* client) {
+  PoolGroup* group = Find(client);
+  if (!group) {
+    auto fresh = std::make_unique<PoolGroup>();
+    if (client) fresh->client = *client;
+    group = fresh.get();
+    groups_.emplace(group->client, std::move(fresh));
+  }
+  ++group->members;
+  return *group;
+}
+
+void OriginPool::Leave(PoolGroup* group) {
+  if (--group->members == 0 && grouped()) groups_.erase(std::optional(group->client));
+}
+
+ClientCodec* OriginPool::TryTake(const ProxyAddresses* client) {
+  PoolGroup* group = Find(client);
+  while (group && !group->idle.empty()) {
+    Connection* connection = group->idle.back();
     const size_t room = connection->codec()->available();
     if (!http2_ || room <= 1) {
-      idle_.pop_back();
+      group->idle.pop_back();
       connection->listed = false;
     }
     if (room == 0) continue;
@@ -116,22 +157,27 @@ ClientCodec* OriginPool::TryTake() {
 }
 
 bool OriginPool::Wait(PoolRequest& request, std::span<const Endpoint> endpoints, Error* error) {
-  if (waiting_ + fresh_waiting_ >= options_.limits.max_pending) {
+  if (waiting_ >= options_.limits.max_pending) {
     *error = kPoolFull;
     return false;
   }
   endpoints_.assign(endpoints.begin(), endpoints.end());
+  PoolGroup& group = Join(request.client);
+  request.group_ = &group;
   request.fresh &= connections_.size() < options_.limits.max_connections;
-  if ((request.fresh || NeedsConnection(waiting_ + 1)) && !Connect(error, request.fresh)) return false;
+  if ((request.fresh || (Lacks(group, group.waiting + 1) && MakePlace())) && !Connect(group, error, request.fresh)) {
+    Leave(&group);
+    return false;
+  }
   Enqueue(request);
   return true;
 }
 
 void OriginPool::KeepWarm(std::span<const Endpoint> endpoints) {
-  if (!connections_.empty() || draining_ || endpoints.empty()) return;
+  if (!connections_.empty() || draining_ || endpoints.empty() || grouped()) return;
   endpoints_.assign(endpoints.begin(), endpoints.end());
   Error ignored;
-  Connect(&ignored);
+  Connect(*all_, &ignored);
 }
 
 // By age, so that a request which comes back (its connection went away) is not overtaken for ever.
@@ -143,39 +189,62 @@ void OriginPool::Enqueue(PoolRequest& request) {
   request.next_ = before ? before->next_ : first_;
   (before ? before->next_ : first_) = &request;
   (request.next_ ? request.next_->prev_ : last_) = &request;
-  ++(request.fresh ? fresh_waiting_ : waiting_);
+  ++waiting_;
+  if (!request.fresh) ++request.group_->waiting;
 }
 
 // One connection under way serves one waiting HTTP/1.1 request, or all waiting HTTP/2 requests.
-bool OriginPool::NeedsConnection(size_t waiting) const {
-  if (connections_.size() >= options_.limits.max_connections) return false;
-  return http2_ ? connecting_ == 0 : connecting_ < waiting;
+bool OriginPool::Lacks(const PoolGroup& group, size_t waiting) const {
+  return http2_ ? group.connecting == 0 : group.connecting < waiting;
 }
 
-bool OriginPool::Connect(Error* error, bool one_request) {
+// Room for another connection. What is idle for other clients is of no use to whoever waits.
+bool OriginPool::MakePlace() {
+  if (connections_.size() < options_.limits.max_connections) return true;
+  if (!grouped()) return false;
+  Connection* oldest = nullptr;
+  for (const auto& c : connections_) {
+    if (c->listed && c->idle() && (!oldest || c->idle_since < oldest->idle_since)) oldest = c.get();
+  }
+  if (!oldest) return false;
+  making_place_ = true;
+  oldest->Close();
+  making_place_ = false;
+  return true;
+}
+
+// All places are taken, and the oldest request that has no connection under way is another client's.
+bool OriginPool::MustYield(const Connection& connection) const {
+  if (!grouped() || connections_.size() < options_.limits.max_connections || !connection.idle()) return false;
+  const PoolRequest* request = FirstInNeed();
+  return request && request->group_ != connection.group;
+}
+
+bool OriginPool::Connect(PoolGroup& group, Error* error, bool one_request) {
   if (endpoints_.empty()) {
     *error = kNoEndpoint;
     return false;
   }
-  auto connection = std::make_unique<Connection>(*this);
+  auto connection = std::make_unique<Connection>(*this, group);
   connection->one_request = one_request;
   if (!connection->Connect(endpoints_[next_endpoint_++ % endpoints_.size()], error)) return false;
   if (options_.counters) ++options_.counters->opened;
-  if (!one_request) ++connecting_;
+  ++group.members;
+  if (!one_request) ++group.connecting;
   connections_.push_back(std::move(connection));
   if (!sweep_timer_.armed()) sweep_timer_.Arm(kSweepInterval);
   return true;
 }
 
 void OriginPool::OnReady(Connection* connection) {
-  if (!connection->one_request) --connecting_;
+  if (!connection->one_request) --connection->group->connecting;
   ServeWaiters(connection);
   OnRoom(connection);  // one that nobody wants any more is closed
 }
 
 void OriginPool::ServeWaiters(Connection* connection) {
   while (connection->codec()->available() > 0) {
-    PoolRequest* request = FirstWaiter(connection->one_request);
+    PoolRequest* request = FirstWaiter(*connection->group, connection->one_request);
     if (!request) return;
     Unlink(request);
     request->OnPoolReady(*connection->codec());
@@ -184,9 +253,18 @@ void OriginPool::ServeWaiters(Connection* connection) {
 }
 
 // The one that waits longest, of those who want a fresh connection or of the others.
-PoolRequest* OriginPool::FirstWaiter(bool fresh) const {
+PoolRequest* OriginPool::FirstWaiter(const PoolGroup& group, bool fresh) const {
+  if (!fresh && group.waiting == 0) return nullptr;
   PoolRequest* request = first_;
-  while (request && request->fresh != fresh) request = request->next_;
+  while (request && (request->fresh != fresh || request->group_ != &group)) request = request->next_;
+  return request;
+}
+
+// The one that waits longest, of those for whom too few connections are under way.
+PoolRequest* OriginPool::FirstInNeed() const {
+  if (all_) return all_->waiting > 0 && Lacks(*all_, all_->waiting) ? FirstWaiter(*all_, false) : nullptr;
+  PoolRequest* request = first_;
+  while (request && (request->fresh || !Lacks(*request->group_, request->group_->waiting))) request = request->next_;
   return request;
 }
 
@@ -196,17 +274,19 @@ void OriginPool::OnRoom(Connection* connection) {
     return;
   }
   connection->idle_since = loop_.Now();
+  if (MustYield(*connection)) return connection->Close();
   if (connection->listed || connection->codec()->available() == 0) return;
   ServeWaiters(connection);
   if (connection->codec()->available() == 0) return;
   if (draining_ && connection->idle()) return connection->Close();
   connection->listed = true;
-  idle_.push_back(connection);
+  connection->group->idle.push_back(connection);
 }
 
 void OriginPool::OnGone(Connection* connection, const Error& error, bool was_ready) {
   if (options_.counters) ++options_.counters->closed;
-  if (connection->listed) std::erase(idle_, connection);
+  PoolGroup& group = *connection->group;
+  if (connection->listed) std::erase(group.idle, connection);
   const auto it =
       std::find_if(connections_.begin(), connections_.end(), [&](const auto& c) { return c.get() == connection; });
   std::unique_ptr<Connection> gone = std::move(*it);
@@ -214,22 +294,26 @@ void OriginPool::OnGone(Connection* connection, const Error& error, bool was_rea
   connections_.erase(it);
   loop_.Retire(std::move(gone));
   if (was_ready) {
+    Leave(&group);
     return ConnectForWaiters();
   }
-  if (!one_request) --connecting_;
+  if (!one_request) --group.connecting;
   // Its waiters were counting on it. With HTTP/2 all of them, unless another one is under way. Whoever queues again
   // from within the call is not among them.
   const bool alone = !http2_ || one_request;
-  const size_t lost = alone ? 1 : connecting_ == 0 ? waiting_ : 0;
-  for (size_t i = 0; i < lost; ++i) Fail(FirstWaiter(one_request), error);
+  const size_t lost = alone ? 1 : group.connecting == 0 ? group.waiting : 0;
+  for (size_t i = 0; i < lost; ++i) Fail(FirstWaiter(group, one_request), error);
+  Leave(&group);
   ConnectForWaiters();
 }
 
 // Those who waited for room on a connection that is gone.
 void OriginPool::ConnectForWaiters() {
   Error failed;
-  while (waiting_ > 0 && !draining_ && NeedsConnection(waiting_)) {
-    if (!Connect(&failed)) Fail(FirstWaiter(false), failed);
+  while (!draining_ && !making_place_) {
+    PoolRequest* request = FirstInNeed();
+    if (!request || !MakePlace()) return;
+    if (!Connect(*request->group_, &failed)) Fail(FirstWaiter(*request->group_, false), failed);
   }
 }
 
@@ -244,7 +328,9 @@ void OriginPool::Unlink(PoolRequest* request) {
   (request->next_ ? request->next_->prev_ : last_) = request->prev_;
   request->prev_ = request->next_ = nullptr;
   request->pool_ = nullptr;
-  --(request->fresh ? fresh_waiting_ : waiting_);
+  --waiting_;
+  if (!request->fresh) --request->group_->waiting;
+  Leave(std::exchange(request->group_, nullptr));
 }
 
 void OriginPool::Sweep() {

@@ -1,5 +1,11 @@
 // One worker's connections to one origin: kept, shared among requests, bounded.
 //
+// With a PROXY header a connection names one client for life, so it serves the requests of that client only, and of one
+// that came over the same connection, since the header names that. All clients together have `max_connections`. When
+// they are used up, whoever needs another one takes the place of the connection that is idle longest; when none is,
+// that of the next to become idle, the oldest request first. Requests without a client (probes) say LOCAL. Nothing is
+// held in reserve: whose request comes next is not known.
+//
 // HTTP/1.1 connections serve one request at a time and are reused last-in first-out, so that the surplus grows idle and
 // is closed; HTTP/2 connections are filled before another is opened. A request that finds no room waits, at most
 // `max_pending` of them. One thread. The pool outlives its requests.
@@ -9,18 +15,22 @@
 // kept connections are distrusted for a minute: requests that could not be moved get a new connection each (`fresh`).
 #pragma once
 
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "http/codec.h"
 #include "http/wire.h"
+#include "net/proxy_protocol.h"
 #include "policy/model.h"
 
 namespace meridian {
 
 class OriginPool;
+struct PoolGroup;
 
 // Filled by the pool for the statistics of its owner.
 struct PoolCounters {
@@ -38,6 +48,8 @@ class PoolRequest {
   virtual void OnPoolFailed(const Error& error) = 0;
   TimePoint since{};   // older ones are served first
   bool fresh = false;  // only a connection that has carried nothing yet will do
+  // Whom a PROXY header names; null: nobody. Set before TryTake and Wait, not looked at after them.
+  const ProxyAddresses* client = nullptr;
 
  protected:
   void Leave();
@@ -45,6 +57,7 @@ class PoolRequest {
  private:
   friend class OriginPool;
   OriginPool* pool_ = nullptr;
+  PoolGroup* group_ = nullptr;
   PoolRequest* prev_ = nullptr;
   PoolRequest* next_ = nullptr;
 };
@@ -58,7 +71,8 @@ class OriginPool {
     Duration tls_timeout = 1s;        // the handshake after it
     TlsClientContext* tls = nullptr;  // REQUIRED for https and h2
     std::string server_name;          // SNI and the name to verify
-    bool warm = false;                // the last idle connection is not closed for its age
+    ProxyProtocol proxy_protocol = ProxyProtocol::kOff;
+    bool warm = false;  // the last idle connection is not closed for its age
     PoolCounters* counters = nullptr;
   };
 
@@ -67,8 +81,8 @@ class OriginPool {
   OriginPool(const OriginPool&) = delete;
   OriginPool& operator=(const OriginPool&) = delete;
 
-  // A connection with room right now, or null. The caller starts exactly one stream on it.
-  ClientCodec* TryTake();
+  // A connection with room right now, or null. The caller starts exactly one stream on it. `client` as in PoolRequest.
+  ClientCodec* TryTake(const ProxyAddresses* client = nullptr);
   // Queues the request and connects where needed. Never calls back before it returns, except that *error is set (and
   // nothing queued) when it fails at once. `endpoints` may be empty.
   bool Wait(PoolRequest& request, std::span<const Endpoint> endpoints, Error* error);
@@ -83,11 +97,19 @@ class OriginPool {
 
  private:
   friend class PoolRequest;
+  friend struct PoolGroup;
   class Connection;
+  bool grouped() const { return options_.proxy_protocol != ProxyProtocol::kOff; }
+  PoolGroup* Find(const ProxyAddresses* client);
+  PoolGroup& Join(const ProxyAddresses* client);
+  void Leave(PoolGroup* group);
   void Enqueue(PoolRequest& request);
-  bool NeedsConnection(size_t waiting) const;
-  bool Connect(Error* error, bool one_request = false);
-  PoolRequest* FirstWaiter(bool fresh) const;
+  bool Lacks(const PoolGroup& group, size_t waiting) const;
+  bool MakePlace();
+  bool MustYield(const Connection& connection) const;
+  bool Connect(PoolGroup& group, Error* error, bool one_request = false);
+  PoolRequest* FirstWaiter(const PoolGroup& group, bool fresh) const;
+  PoolRequest* FirstInNeed() const;
   void OnReady(Connection* connection);
   void OnRoom(Connection* connection);
   void OnGone(Connection* connection, const Error& error, bool was_ready);
@@ -102,15 +124,15 @@ class OriginPool {
   MessageLimits message_limits_;
   const bool http2_;
   std::vector<std::unique_ptr<Connection>> connections_;
-  std::vector<Connection*> idle_;  // HTTP/1.1: a stack; HTTP/2: those with room
+  const std::unique_ptr<PoolGroup> all_;                                        // unless grouped, …
+  std::map<std::optional<ProxyAddresses>, std::unique_ptr<PoolGroup>> groups_;  // … else by client
   PoolRequest* first_ = nullptr;
   PoolRequest* last_ = nullptr;
-  size_t waiting_ = 0;     // those who want a fresh connection not counted, …
-  size_t connecting_ = 0;  // … nor theirs
-  size_t fresh_waiting_ = 0;
+  size_t waiting_ = 0;
   std::vector<Endpoint> endpoints_;  // of the last Wait
   uint32_t next_endpoint_ = 0;
   bool draining_ = false;
+  bool making_place_ = false;
   static constexpr Duration kDistrust = 60s;
   TimePoint distrusted_until_{};
   Timer sweep_timer_;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <array>
+#include <compare>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -42,7 +43,7 @@ struct Endpoint {
   std::array<uint8_t, 16> ip{};  // v4 in the first four bytes
   bool v6 = false;
   uint16_t port = 0;  // host byte order
-  bool operator==(const Endpoint&) const = default;
+  auto operator<=>(const Endpoint&) const = default;
 };
 
 // A range of addresses: those that begin with the first `bits` of `ip`.
@@ -63,6 +64,9 @@ struct OriginModel {
   uint16_t port = 0;
   std::string authority;  // host[:port], sent to probes
 };
+
+// The header that connections to origins begin with, which names the client (net/proxy_protocol.h).
+enum class ProxyProtocol : uint8_t { kOff, kV1, kV2 };
 
 struct OriginTls {
   std::string ca_file;      // PEM; empty: the system's store
@@ -128,6 +132,7 @@ struct ServiceModel {
   TimeoutModel timeouts;
   PoolModel pool;
   OriginTls tls;
+  ProxyProtocol proxy_protocol = ProxyProtocol::kOff;
 };
 
 inline constexpr Duration kHedgeOff = Duration::zero();

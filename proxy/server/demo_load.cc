@@ -48,12 +48,12 @@ class DemoLoad::Request final : public Disposable,
     if (stream_) stream_->Cancel();
   }
 
-  void Send(OriginPool& client) {
+  void Send(OriginPool& pool) {
     answer_.sent = load_.loop_.Now();
     timer_.Arm(kPatience);
-    if (ClientCodec* codec = client.TryTake()) return OnPoolReady(*codec);
+    if (ClientCodec* codec = pool.TryTake()) return OnPoolReady(*codec);
     Error error;
-    if (!client.Wait(*this, {&load_.edge_, 1}, &error)) OnPoolFailed(error);
+    if (!pool.Wait(*this, {&load_.edge_, 1}, &error)) OnPoolFailed(error);
   }
 
   const bool of_burst;

@@ -30,7 +30,7 @@ bool Attempt::Start(OriginPool& pool, std::span<const Endpoint> endpoints, const
   request_ = request;
   request_body_ = body;
   fresh = !movable && pool.distrusted();
-  if (ClientCodec* codec = fresh ? nullptr : pool.TryTake()) {
+  if (ClientCodec* codec = fresh ? nullptr : pool.TryTake(client)) {
     reused_ = true;
     stream_ = codec->Start(request_, body, *this);
     if (stream_) return true;

@@ -54,7 +54,8 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
   bool reused() const { return reused_; }
   bool live() const { return stream_ != nullptr || drill_ != nullptr; }
 
-  bool movable = true;  // it may be sent again after a failure
+  bool movable = true;        // it may be sent again after a failure
+  using PoolRequest::client;  // for origins that want a PROXY header
   TimePoint started{};
   TimePoint until{};             // it has no answer by then: too late
   size_t record = 0;             // index of its line in the access record

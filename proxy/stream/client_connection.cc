@@ -131,6 +131,7 @@ void ClientConnection::OnProxyHeader(const ProxyHeader& header) {
     address_text_ = IpText(peer_);
     info_.address = address_text_;
     info_.port = peer_.port;
+    local_ = header.server;
   }
   if (!host_.MayEnter(*this)) {
     close(fd);
@@ -168,6 +169,11 @@ void ClientConnection::OnWireReady() {
     wire_.SetCodec(sniffer_.get());
   }
   timer_.Arm(timeouts_.idle);
+}
+
+Endpoint ClientConnection::local() {
+  if (!local_ && wire_.transport()) local_ = LocalAddress(wire_.transport()->fd());
+  return local_.value_or(Endpoint{});
 }
 
 bool ClientConnection::Misdirected(std::string_view authority) {

@@ -66,6 +66,8 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
 
   const ClientInfo& info() const { return info_; }
   const Endpoint& peer() const { return peer_; }
+  // What the client connected to: by the PROXY header, or our end of the connection. All zeros when it is gone.
+  Endpoint local();
   HttpVersion version() const { return codec_ ? codec_->version() : HttpVersion::kHttp11; }
   // This connection is not for the host of `authority` (lower case). Only a client that named a server can be wrong.
   bool Misdirected(std::string_view authority);
@@ -104,6 +106,7 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
   const MessageLimits& limits_;
   const ConnectionTimeouts& timeouts_;
   Endpoint peer_;
+  std::optional<Endpoint> local_;  // once somebody asked
   std::string address_text_;
   std::string server_name_;
   std::string certificate_;

@@ -175,16 +175,28 @@ void Exchange::TrySteps(Error error) {
   GiveUp(error);
 }
 
+std::unique_ptr<Attempt> Exchange::NewAttempt(const Step& step, uint16_t origin, TimePoint now) {
+  AttemptSink& sink = *this;
+  auto attempt = std::make_unique<Attempt>(sink, step, origin);
+  attempt->started = now;
+  attempt->movable = Replayable();
+  if (service().proxy_protocol == ProxyProtocol::kOff) return attempt;
+  // Whom a trusted proxy names is the client here as in the log; from which port it came, nobody said.
+  const ClientInfo& info = connection_.info();
+  const std::string_view client = stream_context_.client_address;
+  const std::optional<Endpoint> address = ParseIpLiteral(client, client == info.address ? info.port : 0);
+  attempt->client = new (arena_.Allocate(sizeof(ProxyAddresses)))
+      ProxyAddresses{address.value_or(connection_.peer()), connection_.local()};
+  return attempt;
+}
+
 bool Exchange::StartAttempt(std::unique_ptr<Attempt>& slot, const Step& step, int skip_origin, Error* error) {
   const RegionView& view = world_->services[plan_.service].regions[step.region];
   int origin = PickOrigin(view, context_.NextTurn(plan_.service, step.region), skip_origin);
   if (origin < 0) origin = skip_origin < 0 ? 0 : skip_origin;
   const auto o = static_cast<uint16_t>(origin);
   const TimePoint now = context_.loop().Now();
-  AttemptSink& sink = *this;
-  slot = std::make_unique<Attempt>(sink, step, o);
-  slot->started = now;
-  slot->movable = Replayable();
+  slot = NewAttempt(step, o, now);
   if (!records_) records_ = static_cast<AttemptRecord*>(arena_.Allocate(sizeof(AttemptRecord) * kMaxRecords));
   slot->record = std::min(record_count_, kMaxRecords - 1);
   record_count_ = slot->record + 1;

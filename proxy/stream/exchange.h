@@ -70,6 +70,7 @@ class Exchange final : public ConnectionExchange,
   void KeepBody();
   void ForgetBody();
   void TrySteps(Error error);  // what to say if none is left
+  std::unique_ptr<Attempt> NewAttempt(const Step& step, uint16_t origin, TimePoint now);
   bool StartAttempt(std::unique_ptr<Attempt>& slot, const Step& step, int skip_origin, Error* error);
   void OnOutcome(Attempt& attempt, const Outcome& outcome);
   bool LostOnKeptConnection(const Attempt& attempt, const Error& error) const;

@@ -47,6 +47,7 @@ OriginPool::Options PoolOptionsFor(const Model& model, uint16_t service, const O
   options.warm = s.pool.warm;
   options.tls = tls.Of(service, origin.protocol);
   options.server_name = s.tls.server_name.empty() ? origin.host : s.tls.server_name;
+  options.proxy_protocol = s.proxy_protocol;
   options.counters = counters;
   return options;
 }

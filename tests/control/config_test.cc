@@ -163,6 +163,7 @@ TEST_F(CompleteConfig, SaysAServicesTimeoutsPoolAndTls) {
   EXPECT_EQ(shop.tls.ca_file, kFixtures + "/edge.pem");
   EXPECT_EQ(shop.tls.server_name, "shop.internal");
   EXPECT_FALSE(shop.tls.verify);
+  EXPECT_EQ(shop.proxy_protocol, ProxyProtocol::kV2);
 }
 
 TEST_F(CompleteConfig, SaysWhatARouteMayRepeat) {
@@ -185,6 +186,7 @@ TEST_F(CompleteConfig, KeepsDefaultsForWhatAServiceLeavesOut) {
   EXPECT_EQ(v2.failover.attempts, FailoverModel{}.attempts);
   EXPECT_EQ(v2.timeouts.request, TimeoutModel{}.request);
   EXPECT_TRUE(v2.tls.verify);
+  EXPECT_EQ(v2.proxy_protocol, ProxyProtocol::kOff);
 }
 
 TEST_F(CompleteConfig, SaysWhichRequestsGoWhere) {

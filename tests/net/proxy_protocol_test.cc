@@ -67,6 +67,14 @@ TEST(ProxyProtocolTest, TellsTheClientAndWhereTheHeaderEnds) {
   }
 }
 
+TEST(ProxyProtocolTest, TellsWhatTheClientConnectedTo) {
+  EXPECT_EQ(EndpointText(*Parse(Headers()[0].header).server), "198.51.100.2:443");
+  EXPECT_EQ(EndpointText(*Parse(Headers()[1].header).server), "[2001:db8::2]:443");
+  EXPECT_EQ(EndpointText(*Parse(V2('\x21', '\x11', kV4Addresses)).server), "198.51.100.2:443");
+  EXPECT_EQ(EndpointText(*Parse(V2('\x21', '\x21', kV6Addresses)).server), "[202:202:202:202:202:202:202:202]:443");
+  EXPECT_FALSE(Parse("PROXY UNKNOWN\r\n").server);
+}
+
 TEST(ProxyProtocolTest, WaitsForTheRestWhereverAHeaderIsCut) {
   for (const Row& row : Headers()) {
     for (size_t n = 0; n < row.header.size(); ++n) {
@@ -104,6 +112,61 @@ TEST(ProxyProtocolTest, TakesNothingElseForAHeader) {
       V2('\x21', '\x11', kV4Addresses + std::string(4096 - 16 - 12 + 1, 't')),
   };
   for (const std::string& row : rows) EXPECT_EQ(Parse(row).state, State::kMalformed) << row;
+}
+
+// ---- written -------------------------------------------------------------------------------------------------------
+
+ProxyAddresses Between(const std::string& client, const std::string& server) {
+  return {*ParseHostPort(client), *ParseHostPort(server)};
+}
+
+TEST(ProxyProtocolTest, WhatIsWrittenIsReadAgain) {
+  struct Pair {
+    std::string client, server;
+    std::string read_client, read_server;
+  };
+  const Pair pairs[] = {
+      {"192.0.2.1:4711", "198.51.100.2:443", "192.0.2.1:4711", "198.51.100.2:443"},
+      {"[2001:db8::1]:65535", "[2001:db8::2]:1", "[2001:db8::1]:65535", "[2001:db8::2]:1"},
+      {"[ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe]:65535", "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535",
+       "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:fffe]:65535", "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535"},
+      // One header has one family.
+      {"192.0.2.1:0", "[2001:db8::2]:443", "[::ffff:192.0.2.1]:0", "[2001:db8::2]:443"},
+      {"[2001:db8::1]:4711", "198.51.100.2:443", "[2001:db8::1]:4711", "[::ffff:198.51.100.2]:443"},
+      // As a socket for both families has them.
+      {"[::ffff:192.0.2.1]:4711", "[::ffff:198.51.100.2]:443", "192.0.2.1:4711", "198.51.100.2:443"},
+      {"192.0.2.1:4711", "[::ffff:198.51.100.2]:443", "192.0.2.1:4711", "198.51.100.2:443"},
+  };
+  for (const Pair& pair : pairs) {
+    for (const ProxyProtocol version : {ProxyProtocol::kV1, ProxyProtocol::kV2}) {
+      SCOPED_TRACE(pair.client + " to " + pair.server);
+      const ProxyAddresses addresses = Between(pair.client, pair.server);
+      const std::string header = WriteProxyHeader(version, &addresses);
+      const ProxyHeader read = Parse(header + "GET /");
+      ASSERT_EQ(read.state, State::kDone) << header;
+      EXPECT_EQ(read.size, header.size());
+      ASSERT_TRUE(read.client && read.server);
+      EXPECT_EQ(EndpointText(*read.client), pair.read_client);
+      EXPECT_EQ(EndpointText(*read.server), pair.read_server);
+      EXPECT_LE(header.size(), version == ProxyProtocol::kV1 ? ProxyHeader::kMaxV1 : 52);
+    }
+  }
+}
+
+TEST(ProxyProtocolTest, IsWrittenByteByByteAsTheSpecificationHasIt) {
+  const ProxyAddresses v4 = Between("192.0.2.1:4711", "198.51.100.2:443");
+  EXPECT_EQ(WriteProxyHeader(ProxyProtocol::kV1, &v4), "PROXY TCP4 192.0.2.1 198.51.100.2 4711 443\r\n");
+  EXPECT_EQ(WriteProxyHeader(ProxyProtocol::kV2, &v4), V2('\x21', '\x11', kV4Addresses));
+}
+
+TEST(ProxyProtocolTest, OurOwnConnectionsSayThatTheyAreNobodys) {
+  EXPECT_EQ(WriteProxyHeader(ProxyProtocol::kV1, nullptr), "PROXY UNKNOWN\r\n");
+  EXPECT_EQ(WriteProxyHeader(ProxyProtocol::kV2, nullptr), V2('\x20', '\x00', ""));
+  for (const ProxyProtocol version : {ProxyProtocol::kV1, ProxyProtocol::kV2}) {
+    const ProxyHeader read = Parse(WriteProxyHeader(version, nullptr));
+    EXPECT_EQ(read.state, State::kDone);
+    EXPECT_FALSE(read.client);
+  }
 }
 
 }  // namespace

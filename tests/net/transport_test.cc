@@ -124,6 +124,16 @@ TEST_F(TransportTest, BytesTravelBothWays) {
   EXPECT_TRUE(RunUntil(loop_, [&] { return server_.inbox == "ping" && client_.inbox == "pong"; }));
 }
 
+TEST_F(TransportTest, WhatComesFirstIsSentBeforeAllElse) {
+  Error problem;
+  client_.outbox = "ping";
+  client_.transport = ConnectTcp(loop_, address_, client_, &problem, "PROXY UNKNOWN\r\n");
+  ASSERT_TRUE(client_.transport);
+  server_.transport = AcceptTcp(loop_, TakeAccepted(), server_);
+  EXPECT_TRUE(RunUntil(loop_, [&] { return server_.inbox == "PROXY UNKNOWN\r\nping"; })) << server_.inbox;
+  EXPECT_EQ(client_.transport->handed(), 19u);
+}
+
 TEST_F(TransportTest, AnEndThatArrivesTogetherWithTheLastBytesIsNoticed) {
   // What a server does that answers and closes at once: data and FIN are both there before we look.
   Error problem;
@@ -318,6 +328,23 @@ TEST_F(TlsTransportTest, BothSidesAgreeOnTheProtocolAndKnowTheName) {
   client_.Send("ping");
   server_.Send("pong");
   EXPECT_TRUE(RunUntil(loop_, [&] { return server_.inbox == "ping" && client_.inbox == "pong"; }));
+}
+
+TEST_F(TlsTransportTest, WhatComesFirstIsSentBeforeTheHandshakeAndInTheClear) {
+  const Identity shop("shop.example", false);
+  Serve({shop.pair});
+  std::string problem;
+  trust_ = TlsClientContext::Make(shop.ca_file, true, true, &problem);
+  Error failed;
+  client_.transport = ConnectTls(loop_, address_, *trust_, "shop.example", client_, &failed, "PROXY UNKNOWN\r\n");
+  const int fd = TakeAccepted();
+  char first[15];
+  EXPECT_TRUE(RunUntil(loop_, [&] { return recv(fd, first, sizeof first, MSG_PEEK | MSG_DONTWAIT) == sizeof first; }));
+  ASSERT_EQ(recv(fd, first, sizeof first, MSG_DONTWAIT), static_cast<ssize_t>(sizeof first));
+  EXPECT_EQ(std::string(first, sizeof first), "PROXY UNKNOWN\r\n");
+  server_.transport = AcceptTls(loop_, fd, context_, server_);
+  client_.outbox = "ping";
+  EXPECT_TRUE(RunUntil(loop_, [&] { return server_.inbox == "ping"; }));
 }
 
 TEST_F(TlsTransportTest, AnOriginThatSpeaksHttp1IsAskedForNothingElse) {

@@ -37,7 +37,8 @@ std::string Service(const ServiceConfig& service) {
   std::string text = "  " + service.name + ":\n    origins:\n";
   for (const auto& [region, url] : service.origins) text += "      " + region + ": [\"" + url + "\"]\n";
   return text + Key("    ", "health", service.health) + Key("    ", "failover", service.failover) +
-         Key("    ", "timeouts", service.timeouts) + Key("    ", "tls", service.tls);
+         Key("    ", "timeouts", service.timeouts) + Key("    ", "tls", service.tls) +
+         Key("    ", "proxy_protocol", service.proxy_protocol);
 }
 
 std::string Route(const RouteConfig& route) {

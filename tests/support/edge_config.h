@@ -22,6 +22,7 @@ struct ServiceConfig {
   std::string failover = "{ statuses: [500, 502-504], attempts: 3, ramp: 2s }";
   std::string timeouts = "{ connect: 500ms, request: 8s, idle: 5s }";
   std::string tls{};
+  std::string proxy_protocol{};
 };
 
 struct RouteConfig {

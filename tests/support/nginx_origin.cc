@@ -41,6 +41,10 @@ constexpr std::string_view kLocations = R"(
       default_type application/json;
       return 200 '{"protocol":"$server_protocol","host":"$http_host","via":"$http_via","request_id":"$http_x_request_id"}';
     }
+    location = /proxied {
+      default_type application/json;
+      return 200 '{"client":"$proxy_protocol_addr:$proxy_protocol_port","connection":"$connection"}';
+    }
   }
 }
 )";
@@ -60,7 +64,7 @@ std::string NginxOrigin::Config() const {
   const bool tls = !options_.tls.certificate.empty();
   std::string config(kMain);
   config += "    listen 127.0.0.1:" + std::to_string(port()) + (tls ? " ssl" : "") + (options_.http2 ? " http2" : "") +
-            " backlog=1024;\n";
+            (options_.proxy_protocol ? " proxy_protocol" : "") + " backlog=1024;\n";
   config += "    keepalive_requests " + std::to_string(options_.keepalive_requests) + ";\n";
   config += "    add_header x-region " + options_.region + " always;\n";
   if (tls) {

@@ -1,8 +1,8 @@
 // A real nginx as an origin, configured, started and stopped by the test.
 //
 // It serves: /healthz (200), /hello (the region's name), /nothing (204), /files/… (files put there by AddFile, with
-// ETag), PUT /upload/… (stored; read back with Uploaded), /seen (the request as nginx saw it, as JSON). Every answer
-// carries `x-region`.
+// ETag), PUT /upload/… (stored; read back with Uploaded), /seen (the request as nginx saw it, as JSON), /proxied
+// (whom the connection's PROXY header named, and which connection it was). Every answer carries `x-region`.
 #pragma once
 
 #include <cstdint>
@@ -21,6 +21,7 @@ struct NginxOptions {
   std::string region = "eu-west-1";
   bool http2 = false;
   CertificateFiles tls{};              // empty: cleartext
+  bool proxy_protocol = false;         // each connection begins with a PROXY header
   int keepalive_requests = 1'000'000;  // per connection, then nginx closes it (GOAWAY in HTTP/2)
 };
 
