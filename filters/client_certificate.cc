@@ -6,7 +6,9 @@
 namespace meridian {
 namespace {
 
-constexpr std::string_view kOwned[] = {"client-cert", "client-cert-chain", "x-forwarded-client-cert"};
+constexpr std::string_view kCert = "client-cert";
+constexpr std::string_view kChain = "client-cert-chain";
+constexpr std::string_view kOwned[] = {kCert, kChain, "x-forwarded-client-cert"};
 
 bool Same(char have, char want) { return have == want || (have == '_' && want == '-'); }
 
@@ -20,14 +22,18 @@ bool IsOwned(std::string_view name) {
 
 std::optional<LocalReply> ClientCertificateHeader::OnRequest(RequestHead& request, StreamContext& context) const {
   HeaderBlock& headers = request.headers;
-  const auto owned = [](const Header& h) { return IsOwned(h.name); };
+  const std::string_view certificate = context.client->certificate;
+  const auto certs = std::count_if(headers.begin(), headers.end(), [](const Header& h) { return h.name == kCert; });
+  const bool believed = trust_ && context.trusted_peer && certificate.empty() && certs == 1;
+  const auto owned = [&](const Header& h) {
+    return IsOwned(h.name) && !(believed && (h.name == kCert || h.name == kChain));
+  };
   while (true) {
     const Header* found = std::find_if(headers.begin(), headers.end(), owned);
     if (found == headers.end()) break;
     headers.RemoveNamed(found->name);  // and all others of that name
   }
-  const std::string_view certificate = context.client->certificate;
-  if (!certificate.empty()) headers.Add("client-cert", headers.arena()->Copy(certificate));
+  if (!certificate.empty()) headers.Add(kCert, headers.arena()->Copy(certificate));
   return std::nullopt;
 }
 

@@ -20,7 +20,7 @@ std::vector<std::shared_ptr<const Filter>> MakeFilters(const FilterOptions& opti
   if (!rules.response_headers.empty()) add(ResponseHeaders(rules.response_headers));
   add(LoopGuard(options.edge_name, options.max_hops));
   add(ForwardingHeaders());
-  add(ClientCertificateHeader());
+  add(ClientCertificateHeader(options.trust_client_cert));
   add(TraceContext());
   add(GrpcTimeout());
   if (rules.redirect) add(Redirect(*rules.redirect, options.matched));

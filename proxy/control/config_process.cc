@@ -205,6 +205,15 @@ void DecodeTrusted(const Entry& entry, Decoder& d, ConfigDraft& out) {
   }
 }
 
+Field<ConfigDraft> TrustClientCertField() {
+  return CustomField<ConfigDraft>(
+      "trust_client_cert", "boolean", "", "false", [](const Entry& entry, Decoder& d, ConfigDraft& out) {
+        DecodeBool(entry, d, &out.model.trust_client_cert);
+        if (!out.model.trust_client_cert || !out.model.trusted_proxies.empty()) return;
+        d.problems.Add(entry.key.at, "'trust_client_cert' has no effect without 'trusted_proxies'");
+      });
+}
+
 // --- paths
 
 Field<ConfigDraft> PathsField() {
@@ -249,6 +258,7 @@ Fields<ConfigDraft> ProcessFields() {
       SectionField<ConfigDraft>("limits", limits, LimitFields()),
       PathsField(),
       CustomField<ConfigDraft>("trusted_proxies", "list of addresses or ranges", "", "", DecodeTrusted),
+      TrustClientCertField(),
   };
 }
 

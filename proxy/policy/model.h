@@ -170,6 +170,7 @@ struct Model {
   PathPolicy paths = PathPolicy::kNormalize;
   int max_hops = 3;                   // how often one request may pass this edge
   std::vector<Cidr> trusted_proxies;  // peers that may say who their client is
+  bool trust_client_cert = false;     // …and which certificate it showed them
   std::vector<RegionModel> regions;
   std::vector<ServiceModel> services;
   std::vector<RouteModel> routes;  // in the order of the file

@@ -55,6 +55,7 @@ std::shared_ptr<const Model> WithFilters(const Model& read) {
     options.replay_unsafe = route.replay_unsafe;
     options.edge_name = read.edge_name;
     options.max_hops = read.max_hops;
+    options.trust_client_cert = read.trust_client_cert;
     if (route.rules) options.rules = *route.rules;
     options.matched = route.path;
     route.filters = MakeFilters(options);

@@ -89,6 +89,7 @@ TEST_F(CompleteConfig, SaysTheLimits) {
   ASSERT_EQ(model().trusted_proxies.size(), 2u);
   EXPECT_EQ(model().trusted_proxies[0].bits, 8);
   EXPECT_TRUE(model().trusted_proxies[1].v6);
+  EXPECT_TRUE(model().trust_client_cert);
 }
 
 TEST_F(CompleteConfig, KeepsTheOrderOfRegionsAndOfAServicesOrigins) {
@@ -380,6 +381,9 @@ INSTANTIATE_TEST_SUITE_P(
               "8:34 'trusted_proxies' must have a number up to 32 behind '/'",
               "8:47 'trusted_proxies' has bits set behind the first 8",
               "8:59 'trusted_proxies' must have a number up to 128 behind '/'"}},
+        Slip{"ProxiesThatAreBelievedAndNotTrusted",
+             SmallAnd("trust_client_cert: true"),
+             {"8:1 'trust_client_cert' has no effect without 'trusted_proxies'"}},
         Slip{"AListenerWithoutAddress", SmallWith(2, "  - {}"), {"2:5 a listener has no 'address'"}},
         Slip{"AListenerThatIsText",
              SmallWith(2, "  - 127.0.0.1:80"),

@@ -36,6 +36,46 @@ TEST(ClientCertificateHeader, RemovesWhatAClientClaimsAndTellsWhatWasVerified) {
   }
 }
 
+TEST(ClientCertificateHeader, BelievesATrustedProxyIfItIsToldToAndKnowsNothingBetter) {
+  struct Row {
+    const char* story;
+    bool trust, trusted_peer;
+    const char* certificate;
+    std::vector<const char*> names;
+    std::string left;
+  };
+  const Row rows[] = {
+      {"a trusted proxy",
+       true,
+       true,
+       "",
+       {"client-cert", "client-cert-chain"},
+       "client-cert=said client-cert-chain=said "},
+      {"somebody else", true, false, "", {"client-cert", "client-cert-chain"}, ""},
+      {"a proxy that is trusted with addresses only", false, true, "", {"client-cert", "client-cert-chain"}, ""},
+      {"our own certificate", true, true, ":AAAA:", {"client-cert", "client-cert-chain"}, "client-cert=:AAAA: "},
+      {"two are one too many", true, true, "", {"client-cert", "client-cert"}, ""},
+      {"no standard", true, true, "", {"x-forwarded-client-cert", "client_cert", "client-cert"}, "client-cert=said "},
+      {"a chain without a certificate", true, true, "", {"client-cert-chain"}, ""},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.story);
+    Arena arena;
+    ClientInfo client;
+    client.certificate = row.certificate;
+    StreamContext context;
+    context.client = &client;
+    context.trusted_peer = row.trusted_peer;
+    RequestHead request;
+    request.headers = HeaderBlock(&arena);
+    for (const char* name : row.names) request.headers.Add(name, "said");
+    EXPECT_FALSE(ClientCertificateHeader(row.trust).OnRequest(request, context));
+    std::string left;
+    for (const Header& h : request.headers) left += std::string(h.name) + "=" + std::string(h.value) + " ";
+    EXPECT_EQ(left, row.left);
+  }
+}
+
 // ---- origin_failover: the table of replay rules --------------------------------------------------------------------
 
 struct Case {

@@ -44,6 +44,15 @@ TEST_F(HeaderPolicy, ATrustedProxyIsBelieved) {
   EXPECT_EQ(edge.WaitForAccessLog(1).at(0).value("client", ""), "203.0.113.7");
 }
 
+TEST_F(HeaderPolicy, ATrustedProxyMaySayWhichCertificateItsClientShowedIfItIsToldSo) {
+  const std::vector<std::string> claims = {"Client-Cert: :AAAA:", "X-Forwarded-Client-Cert: By=me"};
+  const CurlResult believed = Get(Start("trusted_proxies: [127.0.0.0/8]\ntrust_client_cert: true\n"), claims);
+  EXPECT_TRUE(Has(believed, "client-cert: :AAAA:\n")) << believed.body;
+  EXPECT_FALSE(Has(believed, "x-forwarded-client-cert"));
+  EXPECT_FALSE(Has(Get(Start("trusted_proxies: [127.0.0.0/8]\n"), claims), "client-cert"));
+  EXPECT_FALSE(Has(Get(Start("trusted_proxies: [10.0.0.0/8]\ntrust_client_cert: true\n"), claims), "client-cert"));
+}
+
 TEST_F(HeaderPolicy, NobodyElseIs) {
   const Edge edge = Start("trusted_proxies: [10.0.0.0/8]\n");
   const CurlResult result = Get(edge, claims_);
