@@ -88,7 +88,10 @@ class OriginPool {
   bool Wait(PoolRequest& request, std::span<const Endpoint> endpoints, Error* error);
   // A request that a kept connection had taken was lost with it.
   void OnLost() { distrusted_until_ = loop_.Now() + kDistrust; }
-  bool distrusted() const { return loop_.Now() < distrusted_until_; }
+  // …so one that must not share that fate asks for a fresh connection, as long as there is room for one.
+  bool distrusted() const {
+    return loop_.Now() < distrusted_until_ && connections_.size() < options_.limits.max_connections;
+  }
   // Connects if there is no connection at all, so that the next request finds one. A failure is nobody's business.
   void KeepWarm(std::span<const Endpoint> endpoints);
   // Closes everything that is idle now and, later, whatever becomes idle.

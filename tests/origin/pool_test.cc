@@ -404,6 +404,20 @@ TEST_F(PoolTest, WithoutRoomForAFreshConnectionAnyWillDo) {
   EXPECT_TRUE(RunUntil(loop_, [&] { return careful.done(); }));
 }
 
+TEST_F(PoolTest, WithoutRoomForAFreshConnectionAnIdleOneIsTakenAtOnce) {
+  Make(OriginProtocol::kHttp, 1);
+  Asker kept, careful;
+  ASSERT_TRUE(kept.Ask(*pool_, at(origin_)));
+  Serve(0);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return kept.done(); }));
+  pool_->OnLost();
+  Error error;
+  careful.fresh = pool_->distrusted();
+  ASSERT_TRUE(careful.fresh ? pool_->Wait(careful, at(origin_), &error) : careful.Ask(*pool_, at(origin_)));
+  Serve(0);
+  EXPECT_TRUE(RunUntil(loop_, [&] { return careful.done(); })) << "it waits for a connection that nobody uses";
+}
+
 TEST_F(PoolTest, AFreshConnectionThatIsRefusedFailsItsOwnRequest) {
   Make();
   Asker kept, careful;
