@@ -132,13 +132,25 @@ int H1Parser::OnHeaderDone() {
   return 0;
 }
 
+// RFC 9112 §9.3: `close` wins, whatever else is said. llhttp has its flags for this, but takes no tab for white space.
+bool H1Parser::ReadKeepAlive() const {
+  bool close = false, keep = parser_.http_minor == 1;
+  for (const Header& h : headers_) {
+    if (h.id != HeaderId::kConnection) continue;
+    ForEachElement(h.value, [&](std::string_view option) {
+      close |= EqualsIgnoreCase(option, "close");
+      keep |= EqualsIgnoreCase(option, "keep-alive");
+    });
+  }
+  return keep && !close;
+}
+
 int H1Parser::OnHeadersDone() {
   if (parser_.http_major != 1 || parser_.http_minor > 1) return Fail(Failure::kBadVersion);
   if (chunked_ && (parser_.http_minor == 0 || content_length_ != kUnknownLength)) {
     return Fail(Failure::kBadTransferEncoding);
   }
-  keep_alive_ =
-      parser_.http_minor == 1 ? !(parser_.flags & F_CONNECTION_CLOSE) : (parser_.flags & F_CONNECTION_KEEP_ALIVE) != 0;
+  keep_alive_ = ReadKeepAlive();
   // Its own reading of the field takes no tab for white space, and would make another body of it.
   if (chunked_) parser_.flags |= F_CHUNKED;
   parser_.upgrade = 0;  // what an upgrade means is the codec's to say: llhttp reads plain messages

@@ -83,6 +83,7 @@ class H1Parser {
   int OnHeaderDone();
   int OnExtension(size_t size, bool name);
   int OnHeadersDone();
+  bool ReadKeepAlive() const;
   int OnBegin();
   bool AppendText(std::string_view* text, std::string_view piece, uint32_t limit, Failure why);
 

@@ -52,6 +52,8 @@ std::vector<Case> Framing() {
       {"9112 6.3 until close and still open", Ok("", "ok"), "200 =ok ... keep"},
       {"9112 9.6 close", Ok("Connection: close\r\nContent-Length: 2\r\n", "ok"),
        "200 {connection: close} =ok ok close"},
+      {"9112 9.6 close and a tab", Ok("Connection: close\t\r\nContent-Length: 2\r\n", "ok"),
+       "200 {connection: close} =ok ok close"},
       {"9112 9.3 HTTP 1.0", "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", "200 =ok ok close"},
       {"9110 9.3.2 HEAD has no body", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", "200 ok keep", "HEAD"},
       {"9110 9.3.2 HEAD with chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", "200 ok keep", "HEAD"},
