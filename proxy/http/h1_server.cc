@@ -116,7 +116,9 @@ int H1Server::ReadTarget(RequestHead* head) {
     // Two names for one request could be read two ways.
     if (!head->authority.empty() && !EqualsIgnoreCase(authority, head->authority)) return 400;
     head->authority = authority;
-    target = path == std::string_view::npos ? std::string_view("/") : target.substr(path);
+    // Without a path OPTIONS asks about the server as a whole (RFC 9112 §3.2.4), as ":path" "*" does in HTTP/2.
+    const std::string_view nothing = head->method == Method::kOptions ? "*" : "/";
+    target = path == std::string_view::npos ? nothing : target.substr(path);
     if (target.front() == '?') target = handler_->arena().Concat("/", target);
   }
   for (char c : target) {

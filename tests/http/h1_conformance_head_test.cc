@@ -119,6 +119,8 @@ std::vector<Case> Lines() {
       {"9112 2.2 bare LF before the request", "\n" + kNext, kRefused},
       {"9112 3.2.2 absolute form", Line("GET http://a/x?y HTTP/1.1"), "GET a/x?y"},
       {"9112 3.2.2 absolute form without path", Line("GET http://a HTTP/1.1"), "GET a/"},
+      {"9112 3.2.4 OPTIONS in absolute form without path", Line("OPTIONS http://a HTTP/1.1"), "OPTIONS a*"},
+      {"9112 3.2.4 OPTIONS in absolute form with a path", Line("OPTIONS http://a/ HTTP/1.1"), "OPTIONS a/"},
       {"9112 3.2.2 absolute form with query alone", Line("GET http://a?y HTTP/1.1"), "GET a/?y"},
       {"9112 3.2.2 absolute form in upper case", Line("GET HTTP://A/ HTTP/1.1"), "GET a/"},
       {"9112 3.2.2 absolute form without Host in 1.0", "GET http://a/ HTTP/1.0\r\n\r\n", "GET a/ close"},
