@@ -31,6 +31,7 @@ class H2Peer {
     Fields fields{};
     std::string body{}, outbox{};
     Fields trailers{};
+    size_t head_fields = 0;  // those in `fields` behind them are trailers
     bool head_done = false, ended = false, closed = false, end_after_outbox = false, has_trailers = false;
     uint32_t code = 0;
   };
@@ -62,6 +63,7 @@ class H2Peer {
       Stream& stream = Of(self, f->hd.stream_id);
       if (f->hd.type == NGHTTP2_HEADERS && !stream.head_done) {
         stream.head_done = true;
+        stream.head_fields = stream.fields.size();
         peer->heads_.push_back(f->hd.stream_id);
       }
       if (f->hd.flags & NGHTTP2_FLAG_END_STREAM) stream.ended = true;
