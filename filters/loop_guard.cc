@@ -5,16 +5,12 @@
 namespace meridian {
 namespace {
 
-// Up to the next comma outside of quotes.
+// Up to the next comma, in quotes or not: a client could open a quote and never close it, and what edges add behind it
+// would be its text. Who writes an edge's name into his own quotes cheats himself.
 std::string_view TakeElement(std::string_view& list) {
-  bool quoted = false;
-  size_t i = 0;
-  for (; i < list.size() && (quoted || list[i] != ','); ++i) {
-    if (list[i] == '"') quoted = !quoted;
-    if (quoted && list[i] == '\\') ++i;
-  }
-  const std::string_view element = list.substr(0, i);
-  list.remove_prefix(std::min(i + 1, list.size()));
+  const size_t end = std::min(list.find(','), list.size());
+  const std::string_view element = list.substr(0, end);
+  list.remove_prefix(std::min(end + 1, list.size()));
   return element;
 }
 
