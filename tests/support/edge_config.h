@@ -23,6 +23,7 @@ struct ServiceConfig {
   std::string timeouts = "{ connect: 500ms, request: 8s, idle: 5s }";
   std::string tls{};
   std::string proxy_protocol{};
+  std::string pool{};
 };
 
 struct RouteConfig {
