@@ -1,7 +1,10 @@
 // The rules for values of fields: what they accept is of the form that they promise.
+#include "filters/grpc_timeout.h"
+#include "filters/loop_guard.h"
 #include "fuzz/input.h"
 #include "http/header_rules.h"
 #include "meridian/arena.h"
+#include "policy/canonical_path.h"
 
 using namespace meridian;
 using meridian::testing::InputText;
@@ -12,11 +15,50 @@ void Require(bool held) {
   if (!held) std::abort();
 }
 
+// One spelling: it is its own, neither policy sees it otherwise, and none of what origins may read in two ways is left.
+void CheckPath(std::string_view target) {
+  Arena arena;
+  Require(CanonicalTarget(target, PathPolicy::kAsIs, arena) == target);
+  const auto strict = CanonicalTarget(target, PathPolicy::kStrict, arena);
+  const auto normal = CanonicalTarget(target, PathPolicy::kNormalize, arena);
+  if (strict) Require(normal == strict && CanonicalTarget(*strict, PathPolicy::kStrict, arena) == strict);
+  if (!normal) return;
+  Require(CanonicalTarget(*normal, PathPolicy::kNormalize, arena) == normal);
+  if (!target.starts_with('/')) return Require(*normal == target);
+  const size_t query = std::min(target.find('?'), target.size());
+  Require(normal->ends_with(target.substr(query)));
+  const std::string path = std::string(normal->substr(0, normal->size() - (target.size() - query)));
+  Require(path.starts_with('/') && path.find('\\') == std::string::npos && path.size() <= query);
+  // (What ends in a slash has no further segment.)
+  const std::string closed = path.ends_with('/') ? path : path + "/";
+  for (const char* gone : {"//", "/./", "/../", "%00", "%2E", "%2e", "%2f", "%5c", "%41", "%7E"}) {
+    Require(closed.find(gone) == std::string::npos);
+  }
+}
+
+void CheckGrpcTimeout(std::string_view text) {
+  const auto timeout = GrpcTimeout::Parse(text);
+  if (!timeout) return;
+  Require(*timeout >= Duration::zero() && *timeout <= 24h && text.size() <= 9);
+  Require(text.find_first_not_of("0123456789") == text.size() - 1);
+}
+
+// Whatever a client wrote before it, an edge finds what it added.
+void CheckLoop(std::string_view list) {
+  const int before = LoopGuard::Count(list, "m");
+  Require(before >= 0 && static_cast<size_t>(before) <= list.size());
+  Require(LoopGuard::Count(std::string(list) + ", m", "m") == before + 1);
+  Require(LoopGuard::Count(std::string(list) + ", a; x=\"1\", M", "m") == before + 1);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 1) return 0;
   const std::string_view text = InputText(data + 1, size - 1);
+  CheckPath(text);
+  CheckGrpcTimeout(text);
+  CheckLoop(text);
   Arena arena;
   if (const int64_t length = ParseContentLength(text); length != kUnknownLength) {
     Require(length >= 0 && text.find_first_not_of("0123456789") == std::string_view::npos);

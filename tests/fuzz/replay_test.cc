@@ -11,6 +11,7 @@ int FuzzH1Response(const uint8_t*, size_t);
 int FuzzH2Server(const uint8_t*, size_t);
 int FuzzH2Client(const uint8_t*, size_t);
 int FuzzHeaderValues(const uint8_t*, size_t);
+int FuzzProxyProtocol(const uint8_t*, size_t);
 int FuzzConfig(const uint8_t*, size_t);
 int FuzzAdminJson(const uint8_t*, size_t);
 }
@@ -37,6 +38,7 @@ TEST(FuzzReplay, H1Response) { Replay("h1_response", FuzzH1Response); }
 TEST(FuzzReplay, H2Server) { Replay("h2_server", FuzzH2Server); }
 TEST(FuzzReplay, H2Client) { Replay("h2_client", FuzzH2Client); }
 TEST(FuzzReplay, HeaderValues) { Replay("header_values", FuzzHeaderValues); }
+TEST(FuzzReplay, ProxyProtocol) { Replay("proxy_protocol", FuzzProxyProtocol); }
 TEST(FuzzReplay, Config) { Replay("config", FuzzConfig); }
 TEST(FuzzReplay, AdminJson) { Replay("admin_json", FuzzAdminJson); }
 

@@ -42,8 +42,12 @@ inline std::string AnswerAll(ServerCodec& server, ScriptedSink& sink, std::vecto
   return out;
 }
 
+// How much of a body came through before it broke may depend on how the bytes were cut: then `broken` is kLeftOut.
+enum class BrokenBodies { kShown, kLeftOut };
+
 // `no_head`: what stands for a request whose head never came.
-inline std::string RequestsText(ScriptedSink& sink, const std::vector<std::string>& bodies, std::string_view no_head) {
+inline std::string RequestsText(ScriptedSink& sink, const std::vector<std::string>& bodies, std::string_view no_head,
+                                BrokenBodies broken = BrokenBodies::kShown) {
   std::string out;
   for (size_t i = 0; i < sink.size(); ++i) {
     const ScriptedRequest& request = sink[i];
@@ -57,7 +61,8 @@ inline std::string RequestsText(ScriptedSink& sink, const std::vector<std::strin
       out += std::string(head.method_text) + " " + std::string(head.authority) + std::string(head.path);
       if (head.websocket) out += " websocket";
       out += ListText("", head.headers);
-      if (head.has_body || !bodies[i].empty()) out += " =" + bodies[i];
+      const bool left_out = request.body.failed() && broken == BrokenBodies::kLeftOut;
+      if (head.has_body || !bodies[i].empty()) out += " =" + (left_out ? "" : bodies[i]);
       out += request.body.failed() ? "!" : request.body.finished() || head.websocket ? "" : "...";
       out += ListText("+", request.body.trailers());
     }
@@ -65,12 +70,13 @@ inline std::string RequestsText(ScriptedSink& sink, const std::vector<std::strin
   return out;
 }
 
-inline std::string ResponseText(const ScriptedResponse& response, const std::string& body) {
+inline std::string ResponseText(const ScriptedResponse& response, const std::string& body,
+                                BrokenBodies broken = BrokenBodies::kShown) {
   std::string out;
   for (int status : response.informational) out += std::to_string(status) + " ";
   if (response.has_head) {
     out += std::to_string(response.head.status) + ListText("", response.head.headers);
-    if (!body.empty()) out += " =" + body;
+    if (!body.empty() && !(response.failed && broken == BrokenBodies::kLeftOut)) out += " =" + body;
     out += ListText("+", response.body.trailers()) + " ";
   }
   return out += response.failed ? "failed" : response.completed ? "ok" : "...";

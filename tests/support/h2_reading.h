@@ -30,7 +30,8 @@ inline std::string ErrorsSent(std::string_view out) {
 }
 
 // After the preface and empty SETTINGS, unless `raw`. Every whole request is answered with 204.
-inline std::string H2ServerReading(std::string_view bytes, const std::vector<size_t>& cuts, bool raw = false) {
+inline std::string H2ServerReading(std::string_view bytes, const std::vector<size_t>& cuts, bool raw = false,
+                                   BrokenBodies broken = BrokenBodies::kShown) {
   FakeHost host;
   ScriptedSink sink;
   const MessageLimits limits;
@@ -52,7 +53,7 @@ inline std::string H2ServerReading(std::string_view bytes, const std::vector<siz
   }
   turn();
   const bool ended = server.error() || server.finished();
-  std::string text = RequestsText(sink, bodies, "-");
+  std::string text = RequestsText(sink, bodies, "-", broken);
   const std::string errors = ErrorsSent(out);
   text += errors;
   if (ended && errors.find("goaway") == std::string::npos) text += " dead";
@@ -62,7 +63,7 @@ inline std::string H2ServerReading(std::string_view bytes, const std::vector<siz
 
 // An origin's bytes, after its SETTINGS unless `raw`, in answer to one request on stream 1.
 inline std::string H2ClientReading(std::string_view method, std::string_view bytes, const std::vector<size_t>& cuts,
-                                   bool raw = false) {
+                                   bool raw = false, BrokenBodies broken = BrokenBodies::kShown) {
   FakeHost host;
   const MessageLimits limits;
   ScriptedResponse response;
@@ -81,7 +82,7 @@ inline std::string H2ClientReading(std::string_view method, std::string_view byt
     body += TakeAll(response.body);
   }
   out += Produce(client);
-  std::string text = ResponseText(response, body);
+  std::string text = ResponseText(response, body, broken);
   const bool ended = client.error() || client.finished();
   const std::string errors = ErrorsSent(out);
   text += errors;
