@@ -30,9 +30,10 @@ struct MessageLimits {
 // What a codec may ask of the connection that carries it.
 class CodecHost {
  public:
-  virtual void WantWrite() = 0;   // Produce has something to say
-  virtual void ResumeRead() = 0;  // paused() turned false
-  virtual TimePoint Now() = 0;    // of this turn
+  virtual void WantWrite() = 0;                // Produce has something to say
+  virtual void ResumeRead() = 0;               // paused() turned false
+  virtual TimePoint Now() = 0;                 // of this turn
+  virtual void WakeAfter(Duration delay) = 0;  // calls OnWake, once; a second call moves it
   // Of the connection: what was written so far, and proof that nothing written after that mark has reached the peer.
   virtual uint64_t handed() const = 0;
   virtual bool Unacknowledged(uint64_t mark) const = 0;
@@ -52,6 +53,7 @@ class Codec {
   // `begins`: the first question of a turn.
   virtual size_t ShareOfTurn(std::span<const uint8_t> bytes, bool /*begins*/) { return bytes.size(); }
   virtual void OnEof() = 0;
+  virtual void OnWake() {}  // as WakeAfter asked for
   // Appends what can be sent now, at most out.room(). Nothing appended: nothing to say until the next WantWrite.
   virtual void Produce(OutBuffer& out) = 0;
   virtual bool paused() const { return false; }  // do not read for now

@@ -69,11 +69,6 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
     }
   }
 
-  void OutEnd() {
-    // Answered before the request's end: the rest is not wanted (RFC 9113 §8.1).
-    if (!in_ended_) ResetByUs(NGHTTP2_NO_ERROR);
-  }
-
   // An origin may have it.
   bool at_work() const { return handler_ && head_done_ && !refused_; }
 
@@ -224,7 +219,26 @@ int H2Server::OnHeadersDone(H2Stream* stream, const nghttp2_frame& frame) {
 }
 
 void H2Server::OnInEnd(H2Stream* stream) { static_cast<Stream*>(stream)->InEnd(); }
-void H2Server::OnOutEnd(H2Stream* stream) { static_cast<Stream*>(stream)->OutEnd(); }
+
+// Answered before the request's end: the rest is not wanted (RFC 9113 §8.1). The reset that says so waits: there are
+// clients that drop an answer if its reset is in the same read (curl 7.88), and all that read the answer stop by
+// themselves. The exchange is over now.
+void H2Server::OnOutEnd(H2Stream* stream) {
+  if (stream->in_ended()) return;
+  if (unwanted_.empty()) host_.WakeAfter(kUnwantedPatience);
+  unwanted_.push_back({stream->id, host_.Now() + kUnwantedPatience});
+  static_cast<Stream*>(stream)->Closed(true);
+  Abandon(stream);
+}
+
+void H2Server::OnWake() {
+  while (!unwanted_.empty() && unwanted_.front().until <= host_.Now()) {
+    const int32_t id = unwanted_.front().id;
+    if (nghttp2_session_find_stream(session_, id)) ResetStream(id, NGHTTP2_NO_ERROR);
+    unwanted_.pop_front();
+  }
+  if (!unwanted_.empty()) host_.WakeAfter(unwanted_.front().until - host_.Now());
+}
 
 void H2Server::OnStreamClosed(H2Stream* stream, uint32_t code) {
   auto* mine = static_cast<Stream*>(stream);
@@ -252,7 +266,7 @@ void H2Server::OnFrame(const nghttp2_frame& frame) {
 }
 
 void H2Server::OnResetSent(H2Stream* stream, uint32_t code) {
-  if (stream && stream->own_reset()) return;
+  if (code == NGHTTP2_NO_ERROR || (stream && stream->own_reset())) return;
   if (code != NGHTTP2_REFUSED_STREAM) return Charge(resets_);
   sink_.OnStreamRefused();
   Charge(glitches_, 1 + kEarnedByRequest);
@@ -260,7 +274,7 @@ void H2Server::OnResetSent(H2Stream* stream, uint32_t code) {
 
 bool H2Server::RoomForStream() {
   while (!cancelled_.empty() && cancelled_.front() <= host_.Now()) cancelled_.pop_front();
-  return active() + cancelled_.size() < limits_.max_streams;
+  return active() + cancelled_.size() + unwanted_.size() < limits_.max_streams;
 }
 
 void H2Server::OnEof() {

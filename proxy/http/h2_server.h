@@ -28,6 +28,7 @@ class H2Server final : public ServerCodec, private H2Session {
   static constexpr double kResetBurst = 200;
   static constexpr double kResetsPerSecond = 33;
   static constexpr Duration kCancelledCounts = 1s;
+  static constexpr Duration kUnwantedPatience = 1s;
 
   // `tls`: for the check of :scheme.
   H2Server(CodecHost& host, ServerSink& sink, const MessageLimits& limits, bool tls);
@@ -41,6 +42,7 @@ class H2Server final : public ServerCodec, private H2Session {
     return share;
   }
   void OnEof() override;
+  void OnWake() override;
   void Produce(OutBuffer& out) override { Drain(out); }
   bool finished() const override { return over(); }
   const Error& error() const override { return error_; }
@@ -73,6 +75,12 @@ class H2Server final : public ServerCodec, private H2Session {
   TokenBucket glitches_;
   TokenBucket resets_;
   std::deque<TimePoint> cancelled_;  // until when each of them counts
+  // Answered streams whose clients still send, and until when they may.
+  struct Unwanted {
+    int32_t id;
+    TimePoint until;
+  };
+  std::deque<Unwanted> unwanted_;
 };
 
 }  // namespace meridian

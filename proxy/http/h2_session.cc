@@ -147,7 +147,7 @@ const nghttp2_session_callbacks* H2Session::Callbacks() {
           if (stream && stream->in_) {
             stream->in_->Write(self->feed_block_, {data, size});
           } else {
-            nghttp2_session_consume(session, id, size);  // nobody wants it
+            nghttp2_session_consume_connection(session, size);  // nobody wants it, nor more of it
           }
           return 0;
         });
@@ -224,13 +224,14 @@ void H2Session::CloseUnsent(int32_t id) {
   }
 }
 
+void H2Session::Abandon(H2Stream* stream) {
+  Unlink(stream);
+  nghttp2_session_set_stream_user_data(session_, stream->id, nullptr);
+  delete stream;
+}
+
 void H2Session::DropAllStreams() {
-  while (streams_) {
-    H2Stream* stream = streams_;
-    Unlink(stream);
-    nghttp2_session_set_stream_user_data(session_, stream->id, nullptr);
-    delete stream;
-  }
+  while (streams_) Abandon(streams_);
 }
 
 void H2Session::Feed(Block* block, std::span<const uint8_t> bytes) {

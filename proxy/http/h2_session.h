@@ -21,6 +21,7 @@ class H2Stream : public BodyPipe::Reader, public BodyPipe::Writer {
   virtual ~H2Stream() = default;
   int32_t id = 0;
   bool own_reset() const { return own_reset_; }
+  bool in_ended() const { return in_ended_; }
 
  protected:
   friend class H2Session;
@@ -90,6 +91,8 @@ class H2Session {
       s = next;
     }
   }
+  // Deletes it; to nghttp2 its stream lives on.
+  void Abandon(H2Stream* stream);
   void DropAllStreams();
 
   // ---- for the sides. Return 0 or an NGHTTP2_ERR code.

@@ -9,6 +9,8 @@ constexpr Error kDone{};
 
 // A read wants at least this much room, so that bodies come in few calls.
 constexpr uint32_t kReadRoom = 16 * 1024;
+// At most this much while memory is tight: what one read brings is what a stream that takes nothing holds.
+constexpr uint32_t kTightRead = 8 * 1024;
 
 OutBuffer& LocalOut() {
   static thread_local OutBuffer out;
@@ -24,6 +26,7 @@ Wire::Wire(Loop& loop, WireOwner& owner, bool linger)
       read_hook_(loop, Bind<&Wire::ReadSome>(this)),
       flush_hook_(loop, Bind<&Wire::Flush>(this)),
       linger_timer_(loop, Bind<&Wire::OnLingerEnd>(this)),
+      wake_timer_(loop, Bind<&Wire::OnWakeTime>(this)),
       last_progress_(loop.Now()) {}
 
 Wire::~Wire() = default;
@@ -71,10 +74,11 @@ void Wire::ReadSome() {
       read_hook_.NextTurn();
       break;
     }
-    Block* block = BlockPool::Local().ReadBlock(kReadRoom);
+    const bool tight = BlockPool::Local().tight();
+    Block* block = BlockPool::Local().ReadBlock(tight ? kTightRead : kReadRoom);
     const BlockRef hold(block);
     uint8_t* into = block->data() + block->used;
-    const ReadResult result = transport_->Read(into, block->room());
+    const ReadResult result = transport_->Read(into, tight ? kTightRead : block->room());
     if (result.state != ReadState::kMore) readable_ = false;
     bool look_again = false;
     if (result.bytes > 0) {
@@ -162,6 +166,7 @@ void Wire::StartLinger() {
   farewell_ = error;
   transport_->ShutdownWrite();
   linger_timer_.Arm(kLinger);
+  wake_timer_.Cancel();
   codec_->OnClosed(error ? error : kPeerClosed);
   if (peer_gone_) return Close(kDone, false);
   if (readable_) read_hook_.NextTurn();
@@ -169,12 +174,17 @@ void Wire::StartLinger() {
 
 void Wire::OnLingerEnd() { Close(kDone, false); }
 
+void Wire::OnWakeTime() {
+  if (!closed_ && !lingering_) codec_->OnWake();
+}
+
 void Wire::Close(const Error& error, bool reset) {
   if (closed_) return;
   closed_ = true;
   read_hook_.Cancel();
   flush_hook_.Cancel();
   linger_timer_.Cancel();
+  wake_timer_.Cancel();
   if (transport_) {
     if (reset) transport_->Abort();
     loop_.Retire(std::move(transport_));

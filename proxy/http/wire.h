@@ -53,6 +53,7 @@ class Wire final : public TransportSink, public CodecHost {
   void WantWrite() override;
   void ResumeRead() override;
   TimePoint Now() override { return loop_.Now(); }
+  void WakeAfter(Duration delay) override { wake_timer_.Arm(delay); }
   uint64_t handed() const override { return transport_ ? transport_->handed() : 0; }
   bool Unacknowledged(uint64_t mark) const override { return transport_ && transport_->Unacknowledged(mark); }
   Duration RoundTrip() const override { return transport_ ? transport_->RoundTrip() : Duration::zero(); }
@@ -68,6 +69,7 @@ class Wire final : public TransportSink, public CodecHost {
   void Settle();  // after input or output: is it over?
   void StartLinger();
   void OnLingerEnd();
+  void OnWakeTime();
 
   Loop& loop_;
   WireOwner& owner_;
@@ -76,6 +78,7 @@ class Wire final : public TransportSink, public CodecHost {
   Codec* codec_ = nullptr;
   Hook read_hook_, flush_hook_;
   Timer linger_timer_;
+  Timer wake_timer_;
   // Read, but not of this turn.
   BlockRef left_block_;
   std::span<const uint8_t> left_;

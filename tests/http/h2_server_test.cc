@@ -215,9 +215,57 @@ TEST_F(H2ServerTest, AnAnswerBeforeTheEndOfTheUploadStopsTheUpload) {
   Exchange();
   EXPECT_EQ(peer_.stream(id).Field(":status"), "413");
   EXPECT_TRUE(peer_.stream(id).ended);
+  EXPECT_TRUE(last().complete) << "for us it is over";
+  EXPECT_EQ(server_.active_streams(), 0u);
+  EXPECT_FALSE(peer_.stream(id).closed) << "but curl 7.88 drops an answer that comes together with a reset";
+  peer_.Send(id, std::string(100'000, 'x'));
+  Exchange();
+  EXPECT_EQ(peer_.stream(id).outbox.size(), 100'000u + 4 - 64 * 1024) << "the window stays shut";
+  host_.now = host_.wake_at;
+  server_.OnWake();
+  Exchange();
   EXPECT_TRUE(peer_.stream(id).closed);
   EXPECT_EQ(peer_.stream(id).code, uint32_t{NGHTTP2_NO_ERROR});
-  EXPECT_TRUE(last().complete);
+}
+
+TEST_F(H2ServerTest, AClientThatStopsByItselfAfterAnEarlyAnswerIsNotReset) {
+  const int32_t id = Post();
+  peer_.Send(id, "part");
+  Exchange();
+  last().Answer(413, 0, false);
+  Exchange();
+  peer_.End(id);
+  Exchange();
+  EXPECT_TRUE(peer_.stream(id).closed);
+  host_.now = host_.wake_at;
+  server_.OnWake();
+  Exchange();
+  EXPECT_FALSE(server_.error());
+  const int32_t next = Get();
+  Exchange();
+  last().Answer(200, 0, false);
+  Exchange();
+  EXPECT_EQ(peer_.stream(next).Field(":status"), "200");
+}
+
+TEST_F(H2ServerTest, AnsweredUploadsThatGoOnCountAsStreamsUntilTheyEnd) {
+  limits_.max_streams = 3;
+  for (int i = 0; i < 3; ++i) {
+    Post();
+    Exchange();
+    last().Answer(413, 0, false);
+    Exchange();
+  }
+  const int32_t fourth = Get();
+  Exchange();
+  EXPECT_EQ(peer_.stream(fourth).code, uint32_t{NGHTTP2_REFUSED_STREAM});
+  host_.now = host_.wake_at;
+  server_.OnWake();
+  Exchange();
+  const size_t before = sink_.size();
+  Get();
+  Exchange();
+  EXPECT_EQ(sink_.size(), before + 1);
 }
 
 TEST_F(H2ServerTest, AResetByUsSaysWhetherTheRequestWasTouched) {

@@ -38,8 +38,7 @@ std::string Service(const ServiceConfig& service) {
   for (const auto& [region, url] : service.origins) text += "      " + region + ": [\"" + url + "\"]\n";
   return text + Key("    ", "health", service.health) + Key("    ", "failover", service.failover) +
          Key("    ", "timeouts", service.timeouts) + Key("    ", "tls", service.tls) +
-         Key("    ", "proxy_protocol", service.proxy_protocol) +
-         Key("    ", "pool", service.pool);
+         Key("    ", "proxy_protocol", service.proxy_protocol) + Key("    ", "pool", service.pool);
 }
 
 std::string Route(const RouteConfig& route) {

@@ -21,6 +21,7 @@ class FakeHost final : public CodecHost {
   void WantWrite() override { ++writes_wanted; }
   void ResumeRead() override { ++reads_resumed; }
   TimePoint Now() override { return now; }
+  void WakeAfter(Duration delay) override { wake_at = now + delay; }
   uint64_t handed() const override { return bytes_handed; }
   bool Unacknowledged(uint64_t mark) const override { return bytes_acknowledged <= mark; }
   Duration RoundTrip() const override { return round_trip; }
@@ -30,6 +31,7 @@ class FakeHost final : public CodecHost {
   uint64_t bytes_acknowledged = UINT64_MAX;
   TimePoint now{TimePoint{} + 1h};
   Duration round_trip{};
+  TimePoint wake_at{};
 };
 
 // Everything the codec has to say now, flush by flush.
