@@ -16,7 +16,7 @@ namespace meridian {
 class HeaderEditor {
  public:
   explicit HeaderEditor(const HeaderEdits& edits);
-  void Apply(HeaderBlock& headers, const RequestHead& request, const StreamContext& context) const;
+  void Apply(HeaderBlock& headers, const StreamContext& context) const;
 
  private:
   struct Edit {

@@ -3,15 +3,6 @@
 #include "filters/target_rule.h"
 
 namespace meridian {
-namespace {
-
-// Where the port of "host:port" or "[v6]:port" begins, or the end.
-size_t PortAt(std::string_view authority) {
-  const size_t from = authority.starts_with('[') ? authority.find(']') : 0;
-  return std::min(authority.find(':', std::min(from, authority.size())), authority.size());
-}
-
-}  // namespace
 
 // Relative where only the path changes: the client knows best by which scheme and port it came. A path of which a
 // client would read the beginning as a host ("//", "/\") is written behind one.
@@ -20,12 +11,13 @@ std::string_view Redirect::Location(const RequestHead& request, const StreamCont
   const std::string_view target = RewriteTarget(request.path, rule_.target, matched_, arena);
   const bool ambiguous = target.size() > 1 && (target[1] == '/' || target[1] == '\\');
   const bool elsewhere = !rule_.scheme.empty() || !rule_.target.host.empty() || rule_.port != 0;
+  if (!elsewhere && !target.starts_with('/')) return {};  // OPTIONS *
   if (!elsewhere && !ambiguous) return target;
   const std::string_view scheme = rule_.scheme.empty() ? context.scheme : std::string_view(rule_.scheme);
   std::string_view host = rule_.target.host.empty() ? request.authority : std::string_view(rule_.target.host);
   if (host.empty()) return {};
   const bool own_port = rule_.target.host.empty() && scheme == context.scheme;
-  if (rule_.port != 0 || (rule_.target.host.empty() && !own_port)) host = host.substr(0, PortAt(host));
+  if (rule_.port != 0 || (rule_.target.host.empty() && !own_port)) host = WithoutPort(host);
   std::string_view location = arena.Concat(scheme, "://", host);
   if (rule_.port != 0) location = arena.Concat(location, ":", std::to_string(rule_.port));
   return target.starts_with('/') ? arena.Concat(location, target) : location;

@@ -13,7 +13,7 @@ class Redirect final : public Filter {
   // `matched`: the route's path.
   Redirect(RedirectRule rule, std::string matched) : rule_(std::move(rule)), matched_(std::move(matched)) {}
   std::string_view name() const override { return "redirect"; }
-  // 400 for a request that names no host where one is needed.
+  // 400 for a request that names no host where one is needed, and for OPTIONS * where only the path changes.
   std::optional<LocalReply> OnRequest(RequestHead& request, StreamContext& context) const override;
 
  private:

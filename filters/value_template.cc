@@ -10,8 +10,8 @@ namespace {
 constexpr int kUnknown = -2;
 
 // In the order of Names().
-std::string_view Value(int placeholder, const RequestHead& request, const StreamContext& context) {
-  const size_t query = std::min(request.path.find('?'), request.path.size());
+std::string_view Value(int placeholder, const StreamContext& context) {
+  const size_t query = std::min(context.target.find('?'), context.target.size());
   switch (placeholder) {
     case 0:
       return context.client_address;
@@ -22,13 +22,13 @@ std::string_view Value(int placeholder, const RequestHead& request, const Stream
     case 3:
       return context.scheme;
     case 4:
-      return request.authority;
+      return context.authority;
     case 5:
-      return request.method_text;
+      return context.method_text;
     case 6:
-      return request.path.substr(0, query);
+      return context.target.substr(0, query);
     default:
-      return request.path.substr(query);
+      return context.target.substr(query);
   }
 }
 
@@ -87,11 +87,11 @@ std::string ValueTemplate::Check(std::string_view text) {
   return {};
 }
 
-std::string_view ValueTemplate::Render(const RequestHead& request, const StreamContext& context, Arena& arena) const {
+std::string_view ValueTemplate::Render(const StreamContext& context, Arena& arena) const {
   if (pieces_.empty()) return {};
   if (pieces_.size() == 1 && pieces_[0].placeholder < 0) return pieces_[0].text;
   const auto text_of = [&](const Piece& piece) {
-    return piece.placeholder < 0 ? std::string_view(piece.text) : Value(piece.placeholder, request, context);
+    return piece.placeholder < 0 ? std::string_view(piece.text) : Value(piece.placeholder, context);
   };
   size_t size = 0;
   for (const Piece& piece : pieces_) size += text_of(piece).size();

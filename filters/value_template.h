@@ -1,9 +1,8 @@
 // The value of a header field with placeholders: "{client_address}", "{scheme}://{host}{path}".
 //
-// {client_address} {request_id} {edge} {scheme} {host} {method} {path} (without query) {query} (with its '?', or
-// nothing). A brace that opens no known placeholder is a text like any other if no lower-case word stands between it
-// and
-// '}', so that JSON in a value needs no escapes. Immutable, any thread.
+// {client_address} {request_id} {edge}, and of what the client asked for {scheme} {host} {method} {path} (without
+// query) {query} (with its '?', or nothing). A brace that opens no known placeholder is a text like any other if no
+// lower-case word stands between it and '}', so that JSON in a value needs no escapes. Immutable, any thread.
 #pragma once
 
 #include <string>
@@ -23,7 +22,7 @@ class ValueTemplate {
   static const std::vector<std::string>& Names();
 
   // A view of this template if it has no placeholder, else of the arena.
-  std::string_view Render(const RequestHead& request, const StreamContext& context, Arena& arena) const;
+  std::string_view Render(const StreamContext& context, Arena& arena) const;
 
  private:
   struct Piece {

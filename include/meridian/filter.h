@@ -47,18 +47,21 @@ enum class Decision : uint8_t { kAccept, kTryNext };
 // What one stream knows. Filters read it; only `wish` is theirs to write.
 struct StreamContext {
   const ClientInfo* client = nullptr;
-  const RequestHead* request = nullptr;  // as it is now: filters before may have changed it
-  std::string_view scheme = "http";      // that the client used, by its connection or a trusted proxy's word
+  // What the client asked for, whatever filters made of it since.
+  std::string_view scheme = "http";  // that it used, by its connection or a trusted proxy's word
+  std::string_view authority;
+  std::string_view target;  // path and query
+  std::string_view method_text;
   // Who asked: the connection's peer, or whom a trusted proxy names. No port.
   std::string_view client_address;
   bool trusted_peer = false;  // the peer is one of `trusted_proxies`
   std::string_view request_id;
   std::string_view edge_name;
-  Method method = Method::kGet;  // of the request as it came
-  bool has_idempotency_key = false;
-  bool body_gone = false;  // what was handed on of the request's body was not kept
-  int attempts = 0;        // started so far
-  int steps_left = 0;      // further steps in the plan
+  Method method = Method::kGet;      // of the request as it came
+  bool has_idempotency_key = false;  // what goes on has one
+  bool body_gone = false;            // what was handed on of the request's body was not kept
+  int attempts = 0;                  // started so far
+  int steps_left = 0;                // further steps in the plan
   Wish wish;
 };
 

@@ -172,6 +172,11 @@ bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
   return true;
 }
 
+std::string_view WithoutPort(std::string_view authority) {
+  const size_t from = authority.starts_with('[') ? authority.find(']') : 0;
+  return from == std::string_view::npos ? authority : authority.substr(0, authority.find(':', from));
+}
+
 bool IsGrpc(const HeaderBlock& headers) { return headers.Get(HeaderId::kContentType).starts_with("application/grpc"); }
 
 }  // namespace meridian

@@ -110,6 +110,9 @@ constexpr char ToLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>
 // Of ASCII letters the case is ignored.
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 
+// "shop.example:8443" → "shop.example", "[::1]:8443" → "[::1]".
+std::string_view WithoutPort(std::string_view authority);
+
 // A message of gRPC, by its content-type.
 bool IsGrpc(const HeaderBlock& headers);
 

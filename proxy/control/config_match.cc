@@ -89,7 +89,7 @@ void DecodeCondition(const Entry& entry, Decoder& d, TextCondition& out) {
 bool IsHidden(HeaderId id) {
   using enum HeaderId;
   return id == kHost || id == kConnection || id == kContentLength || id == kTransferEncoding || id == kKeepAlive ||
-         id == kProxyConnection || id == kTrailer || id == kUpgrade || id == kExpect || id == kTe;
+         id == kProxyConnection || id == kUpgrade || id == kExpect || id == kTe;
 }
 
 std::string CheckFieldName(const std::string& name) {
@@ -142,6 +142,7 @@ const Fields<RouteDraft>& MatchFields() {
         CustomField<R>("path_regex", "expression", "", "",
                        [](const Entry& entry, Decoder& d, R& out) {
                          DecodePattern(entry, d, &out.model.path, &out.model.path_pattern);
+                         Accept(entry, out.model.path.empty() ? "must not be empty: no path is" : "", d);
                        }),
         CustomField<R>("methods", "method or list", "", "any", DecodeMethods),
         CustomField<R>("scheme", "http or https", "", "any",

@@ -2,6 +2,8 @@
 #include <map>
 
 #include "control/config_sections.h"
+#include "filters/target_rule.h"
+#include "policy/route_match.h"
 
 namespace meridian {
 namespace {
@@ -181,6 +183,37 @@ void CheckMatchIsNew(const YamlNode& node, const RouteDraft& route, std::map<std
   d.problems.Add(at, "this route matches the same as the one on line " + std::to_string(first->second));
 }
 
+// A request that `route` takes.
+RouteRequest Example(const RouteModel& route, std::string* host) {
+  *host = route.host.starts_with("*.") ? "a" + route.host.substr(1) : route.host.empty() ? "example" : route.host;
+  return {.authority = *host, .target = route.path.empty() || route.path_pattern ? "/" : std::string_view(route.path)};
+}
+
+// Whether a client that follows the redirect of routes[index] meets it again. Routes with conditions that come before
+// it may or may not take the request first; they get the benefit of the doubt.
+bool GoesInACircle(const std::vector<RouteModel>& routes, size_t index) {
+  const RouteModel& route = routes[index];
+  const RedirectRule& rule = *route.rules->redirect;
+  std::string host;
+  RouteRequest request = Example(route, &host);
+  const bool stays = rule.target.host.empty() || EqualsIgnoreCase(WithoutPort(rule.target.host), route.host);
+  if (!rule.scheme.empty() || rule.port != 0 || !stays) return false;
+  if (route.path_pattern && rule.target.path.empty()) return true;  // nothing changes
+  Arena arena;
+  request.target = RewriteTarget(request.target, rule.target, route.path, arena);
+  std::vector<RouteModel> bare = routes;
+  for (RouteModel& each : bare) each.conditions = nullptr;
+  return MatchRoute(bare, OrderRoutes(routes), request) == static_cast<int>(index);
+}
+
+void CheckCircles(const YamlNode& list, const std::vector<RouteModel>& routes, Decoder& d) {
+  for (size_t i = 0; i < routes.size(); ++i) {
+    if (!routes[i].rules || !routes[i].rules->redirect || !GoesInACircle(routes, i)) continue;
+    d.problems.Add(list.items[i].keys[*list.items[i].IndexOf("redirect")].at,
+                   "'redirect' would send clients around in a circle");
+  }
+}
+
 void DecodeRoute(const YamlNode& node, std::map<std::string, int>& lines, Decoder& d, RouteModel& out) {
   RouteDraft draft;
   DecodeSection(node, node.at, "a route", OneRouteFields(), d, draft);
@@ -204,7 +237,9 @@ void DecodeRoutes(const Entry& entry, Decoder& d, ConfigDraft& out) {
     return;
   }
   std::map<std::string, int> lines;
+  const size_t problems = d.problems.size();
   for (const YamlNode& item : entry.value.items) DecodeRoute(item, lines, d, out.model.routes.emplace_back());
+  if (d.problems.size() == problems) CheckCircles(entry.value, out.model.routes, d);
 }
 
 }  // namespace

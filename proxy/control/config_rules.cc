@@ -33,7 +33,6 @@ std::string CheckEditedName(const std::string& name, bool request) {
     case kKeepAlive:
     case kProxyConnection:
     case kTe:
-    case kTrailer:
     case kUpgrade:
     case kExpect:
       return "belongs to one connection: Meridian writes it itself";
@@ -202,7 +201,8 @@ void DecodeReply(const Entry& entry, Decoder& d, RouteDraft& out) {
   if (entry.value.IndexOf("body") && entry.value.IndexOf("file")) {
     d.problems.Add(entry.value.keys[*entry.value.IndexOf("file")].at, "a reply has 'body' or 'file', not both");
   }
-  const bool bodyless = reply.status == 204 || reply.status == 205 || reply.status == 304;
+  if (reply.status == 304) d.problems.Add(entry.key.at, "304 answers a condition, and a reply knows of none");
+  const bool bodyless = reply.status == 204 || reply.status == 205;
   if (bodyless && !reply.body.empty()) {
     d.problems.Add(entry.key.at, "a response of status " + std::to_string(reply.status) + " has no body");
   }

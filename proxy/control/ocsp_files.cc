@@ -25,6 +25,13 @@ std::string TimeProblem(const OcspResponse& response, int64_t now) {
   return "";
 }
 
+// When it may be stapled, if that is to come; else 0.
+int64_t WhenGood(const OcspResponse* response, int64_t now) {
+  if (!response) return 0;
+  const int64_t from = response->from_unix_s - OcspFiles::kClockSkew;
+  return now < from ? from : 0;
+}
+
 }  // namespace
 
 OcspFiles::OcspFiles(const std::vector<CertificateConfig>& certificates) : responses_(certificates.size()) {
@@ -64,6 +71,7 @@ bool OcspFiles::Load(const TlsServerContext& context, int64_t now, std::string* 
       auto response = Read(i, context, now, error);
       if (!response) return false;
       item.until_unix_s = response->until_unix_s;
+      item.take_at = WhenGood(response.get(), now);
       if (error->empty()) {
         responses_[i] = std::move(response);
       } else {
@@ -79,7 +87,8 @@ bool OcspFiles::Look(const TlsServerContext& context, int64_t now) {
   bool changed = false;
   for (size_t i = 0; i < items_.size(); ++i) {
     Item& item = items_[i];
-    if (item.watch.Changed() && Take(i, context, now)) changed = true;
+    const bool due = item.take_at != 0 && now >= item.take_at;
+    if ((item.watch.Changed() || due) && Take(i, context, now)) changed = true;
     if (!responses_[i] || now < responses_[i]->until_unix_s - kMargin) continue;
     LogEvent(LogLevel::kError, "ocsp_response_expired", {{"file", item.file}, {"until", TimeText(item.until_unix_s)}});
     responses_[i] = nullptr;
@@ -99,7 +108,9 @@ void OcspFiles::Reload(const TlsServerContext& context, int64_t now) {
     // Another pair of the listener may be the one that changed.
     std::string ignored;
     if (responses_[i]) responses_[i] = context.CheckOcsp(i, responses_[i]->der, &ignored);
-    if (!responses_[i]) WarnIfMissing(i, context);
+    if (responses_[i]) continue;
+    items_[i].until_unix_s = 0;
+    WarnIfMissing(i, context);
   }
 }
 
@@ -108,6 +119,7 @@ bool OcspFiles::Take(size_t index, const TlsServerContext& context, int64_t now)
   Item& item = items_[index];
   std::string error;
   auto response = Read(index, context, now, &error);
+  item.take_at = WhenGood(response.get(), now);
   if (!error.empty()) {
     Refused(item, error);
     return false;

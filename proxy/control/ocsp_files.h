@@ -42,7 +42,8 @@ class OcspFiles {
     std::string certificate;  // its file, empty: it came from none
     std::string file;         // empty: no response is wanted
     WatchedFiles watch;
-    int64_t until_unix_s = 0;  // of the last response that was right
+    int64_t until_unix_s = 0;  // of the last response that was right; 0: none is about the certificate
+    int64_t take_at = 0;       // when a response that is right and not good yet will be; 0: there is none
   };
   // *error is empty if the response may be stapled. Null: the file is wrong; else it is just not good now.
   std::shared_ptr<const OcspResponse> Read(size_t index, const TlsServerContext& context, int64_t now,

@@ -5,7 +5,7 @@
 // than one window. One thread. Neither side is called from within its own call.
 //
 // A request's body may have to be sent again: after Keep the pipe holds on to what was consumed, up to a limit, and
-// Rewind offers it once more, to the next reader. The writer hears of each byte once, when it is consumed first.
+// Rewind offers it once more, to the next reader. The writer is told of each byte once, when it is consumed first.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,7 @@ class BodyPipe {
   };
   class Writer {
    public:
+    // Bytes left the pipe; `bytes` of them for the first time: none while a body is sent again.
     virtual void OnBodyConsumed(size_t bytes) = 0;
 
    protected:
@@ -140,11 +141,10 @@ class BodyPipe {
   };
   void Consumed(size_t n) {
     consumed_ += n;
-    if (consumed_ > reported_) {
-      const uint64_t fresh = consumed_ - reported_;
-      reported_ = consumed_;
-      if (writer_) writer_->OnBodyConsumed(fresh);
-    }
+    const uint64_t fresh = consumed_ > reported_ ? consumed_ - reported_ : 0;
+    reported_ += fresh;
+    // Also without fresh ones: what was kept counted as a backlog since the rewind.
+    if (writer_) writer_->OnBodyConsumed(fresh);
     if (observer_ && AtEnd()) observer_->OnBodyDrained();
   }
   void KeepFront(size_t n) {

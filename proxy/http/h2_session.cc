@@ -43,6 +43,7 @@ void H2Stream::OnBodyReadable() {
 }
 
 void H2Stream::OnBodyConsumed(size_t bytes) {
+  if (bytes == 0) return;
   nghttp2_session_consume(session_.session_, id, bytes);
   consumed_ += bytes;
   if (consumed_ >= window_ && !in_ended_) session_.TuneWindow(this);

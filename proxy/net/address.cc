@@ -2,10 +2,31 @@
 
 #include <arpa/inet.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 
 namespace meridian {
+namespace {
+
+constexpr std::array<uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+
+}  // namespace
+
+Endpoint Unmapped(const Endpoint& endpoint) {
+  if (!endpoint.v6 || !std::equal(kMapped.begin(), kMapped.end(), endpoint.ip.begin())) return endpoint;
+  Endpoint out{{}, false, endpoint.port};
+  std::copy_n(endpoint.ip.begin() + kMapped.size(), 4, out.ip.begin());
+  return out;
+}
+
+Endpoint Mapped(const Endpoint& endpoint) {
+  if (endpoint.v6) return endpoint;
+  Endpoint out{{}, true, endpoint.port};
+  std::copy(kMapped.begin(), kMapped.end(), out.ip.begin());
+  std::copy_n(endpoint.ip.begin(), 4, out.ip.begin() + kMapped.size());
+  return out;
+}
 
 SockAddr ToSockAddr(const Endpoint& endpoint) {
   SockAddr out;

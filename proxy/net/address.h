@@ -20,6 +20,9 @@ struct SockAddr {
 
 SockAddr ToSockAddr(const Endpoint& endpoint);
 Endpoint FromSockAddr(const sockaddr* address);
+// ::ffff:192.0.2.1 (RFC 4291 §2.5.5.2) as 192.0.2.1, any other address as it is; and any IPv4 address the other way.
+Endpoint Unmapped(const Endpoint& endpoint);
+Endpoint Mapped(const Endpoint& endpoint);
 // Our end of a socket.
 std::optional<Endpoint> LocalAddress(int fd);
 // "192.0.2.1" or "2001:db8::1" without brackets; nullopt for names.

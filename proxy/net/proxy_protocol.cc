@@ -90,25 +90,6 @@ ProxyHeader ParseV2(std::span<const uint8_t> bytes) {
   return header;
 }
 
-constexpr std::array<uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-bool IsMapped(const Endpoint& e) { return e.v6 && std::equal(kMapped.begin(), kMapped.end(), e.ip.begin()); }
-
-Endpoint As4(Endpoint e) {
-  if (!e.v6) return e;
-  Endpoint out{{}, false, e.port};
-  std::copy_n(e.ip.begin() + kMapped.size(), 4, out.ip.begin());
-  return out;
-}
-
-Endpoint As6(Endpoint e) {
-  if (e.v6) return e;
-  Endpoint out{{}, true, e.port};
-  std::copy(kMapped.begin(), kMapped.end(), out.ip.begin());
-  std::copy_n(e.ip.begin(), 4, out.ip.begin() + kMapped.size());
-  return out;
-}
-
 std::string WriteV1(const ProxyAddresses& a) {
   return std::string(kV1) + (a.client.v6 ? "TCP6 " : "TCP4 ") + IpText(a.client) + ' ' + IpText(a.server) + ' ' +
          std::to_string(a.client.port) + ' ' + std::to_string(a.server.port) + "\r\n";
@@ -147,9 +128,8 @@ std::string WriteProxyHeader(ProxyProtocol version, const ProxyAddresses* addres
   const bool v1 = version == ProxyProtocol::kV1;
   if (!addresses) return v1 ? "PROXY UNKNOWN\r\n" : std::string(kV2) + std::string("\x20\0\0\0", 4);  // 2, LOCAL
   ProxyAddresses a = *addresses;
-  const bool v4 = (!a.client.v6 || IsMapped(a.client)) && (!a.server.v6 || IsMapped(a.server));
-  a.client = v4 ? As4(a.client) : As6(a.client);
-  a.server = v4 ? As4(a.server) : As6(a.server);
+  const Endpoint client = Unmapped(a.client), server = Unmapped(a.server);
+  a = client.v6 || server.v6 ? ProxyAddresses{Mapped(client), Mapped(server)} : ProxyAddresses{client, server};
   return v1 ? WriteV1(a) : WriteV2(a);
 }
 

@@ -8,15 +8,6 @@
 namespace meridian {
 namespace {
 
-constexpr std::array<uint8_t, 12> kMapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
-Endpoint Unmapped(const Endpoint& address) {
-  if (!address.v6 || !std::equal(kMapped.begin(), kMapped.end(), address.ip.begin())) return address;
-  Endpoint out;
-  std::copy_n(address.ip.begin() + kMapped.size(), 4, out.ip.begin());
-  return out;
-}
-
 // Bits of `ip` behind the first `bits`: all of them 0?
 bool EndsInZeros(const std::array<uint8_t, 16>& ip, size_t bits) {
   for (size_t i = bits; i < 128; ++i) {
@@ -37,7 +28,7 @@ bool Covers(const Cidr& range, const Endpoint& address) {
 }
 
 // "192.0.2.1:4711" → "192.0.2.1", "[2001:db8::1]:4711" → "2001:db8::1".
-std::string_view WithoutPort(std::string_view entry) {
+std::string_view AddressIn(std::string_view entry) {
   while (!entry.empty() && (entry.front() == ' ' || entry.front() == '\t')) entry.remove_prefix(1);
   while (!entry.empty() && (entry.back() == ' ' || entry.back() == '\t')) entry.remove_suffix(1);
   if (entry.starts_with('[')) {
@@ -81,7 +72,7 @@ std::string_view ClientBehind(std::string_view peer, const HeaderBlock& headers,
     for (bool more = true; more;) {
       const size_t comma = list.rfind(',');
       more = comma != std::string_view::npos;
-      const std::string_view entry = WithoutPort(more ? list.substr(comma + 1) : list);
+      const std::string_view entry = AddressIn(more ? list.substr(comma + 1) : list);
       if (more) list = list.substr(0, comma);
       const std::optional<Endpoint> address = ParseIpLiteral(entry, 0);
       if (!address) return client;

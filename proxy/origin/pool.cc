@@ -9,6 +9,8 @@ namespace meridian {
 namespace {
 
 constexpr Duration kSweepInterval = 1s;
+// A connection that serves one client connection only waits no longer than its next request takes, as a rule.
+constexpr Duration kOneClientIdle = 5s;
 constexpr Error kNoEndpoint{ErrorCode::kNoEndpoint, Fault::kOrigin, Retry::kAlways, "the origin's name has no address"};
 constexpr Error kPoolFull{ErrorCode::kPoolFull, Fault::kSelf, Retry::kAlways, "too many requests wait for this origin"};
 constexpr Error kConnectTimeout{ErrorCode::kConnectTimeout, Fault::kOrigin, Retry::kAlways, "connect timed out"};
@@ -215,7 +217,8 @@ bool OriginPool::MakePlace() {
 
 // All places are taken, and the oldest request that has no connection under way is another client's.
 bool OriginPool::MustYield(const Connection& connection) const {
-  if (!grouped() || connections_.size() < options_.limits.max_connections || !connection.idle()) return false;
+  if (!grouped() || draining_ || !connection.idle()) return false;
+  if (connections_.size() < options_.limits.max_connections) return false;
   const PoolRequest* request = FirstInNeed();
   return request && request->group_ != connection.group;
 }
@@ -335,10 +338,12 @@ void OriginPool::Unlink(PoolRequest* request) {
 
 void OriginPool::Sweep() {
   const TimePoint now = loop_.Now();
+  const Duration idle = options_.limits.idle_timeout;
+  const Duration patience = grouped() ? std::min(idle, kOneClientIdle) : idle;
   std::vector<Connection*> old, stuck;
   for (const auto& c : connections_) {
     if (c->ready() && c->codec()->stuck(now)) stuck.push_back(c.get());
-    if (c->listed && c->idle() && now - c->idle_since >= options_.limits.idle_timeout) old.push_back(c.get());
+    if (c->listed && c->idle() && now - c->idle_since >= patience) old.push_back(c.get());
   }
   if (options_.warm && old.size() == connections_.size() && !old.empty()) old.pop_back();
   for (Connection* c : stuck) c->Abandon();

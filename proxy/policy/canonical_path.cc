@@ -3,6 +3,8 @@
 #include <array>
 #include <cstddef>
 
+#include "policy/percent.h"
+
 namespace meridian {
 namespace {
 
@@ -17,20 +19,6 @@ constexpr std::array<bool, 256> kNotable = [] {
   for (unsigned char c : {'/', '%', '\\', '?'}) table[c] = true;
   return table;
 }();
-
-constexpr int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// The byte that text[at…at+2], a '%' and two digits, stands for; −1: it is no such thing.
-int Decoded(std::string_view text, size_t at) {
-  if (text.size() - at < 3) return -1;
-  const int high = HexValue(text[at + 1]), low = HexValue(text[at + 2]);
-  return high < 0 || low < 0 ? -1 : high * 16 + low;
-}
 
 bool IsDots(std::string_view segment) { return segment == "." || segment == ".."; }
 
@@ -70,7 +58,7 @@ Finding Look(std::string_view target, bool strict, size_t* length) {
       if (next.size() == 3 && next.find('%') != std::string_view::npos) finding = Finding::kChange;
       continue;
     }
-    const int byte = Decoded(target, i);
+    const int byte = PercentByte(target, i);
     if (byte <= 0) return Finding::kRefuse;
     const bool slash = byte == '/' || byte == '\\';
     if (strict && slash) return Finding::kRefuse;
@@ -92,7 +80,7 @@ size_t Decode(std::string_view path, char* out) {
       *to++ = path[i];
       continue;
     }
-    const auto byte = static_cast<unsigned char>(Decoded(path, i));
+    const auto byte = static_cast<unsigned char>(PercentByte(path, i));
     if (IsUnreserved(byte)) {
       *to++ = static_cast<char>(byte);
     } else {

@@ -11,7 +11,7 @@ namespace meridian {
 
 enum class OverloadLevel : uint8_t {
   kCalm,
-  kBusyConnections,  // from 80 %: nothing is read ahead, no new streams on connections that have many
+  kBusyConnections,  // from 80 %: HTTP/1 bodies are not read ahead, no new streams on connections that have many
   kKeepAlive,        // from 90 %: connections end after what they have
   kRequests,         // from 95 %: no new requests
   kConnections,      // from 100 %: no new connections

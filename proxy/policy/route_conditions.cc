@@ -2,31 +2,32 @@
 
 #include <algorithm>
 
+#include "policy/percent.h"
+
 namespace meridian {
 namespace {
 
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const char lower = ToLower(c);
-  return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
-
-// `text` itself if nothing is encoded in it, else a view of `scratch`.
-std::string_view Decoded(std::string_view text, std::string& scratch) {
-  if (text.find_first_of("%+") == std::string_view::npos) return text;
-  scratch.clear();
-  for (size_t i = 0; i < text.size(); ++i) {
-    const int high = text[i] == '%' && i + 2 < text.size() ? HexDigit(text[i + 1]) : -1;
-    const int low = high >= 0 ? HexDigit(text[i + 2]) : -1;
-    if (low >= 0) {
-      scratch += static_cast<char>(high * 16 + low);
-      i += 2;
-    } else {
-      scratch += text[i] == '+' ? ' ' : text[i];
+// Decodes as forms do; on the stack, since routes are found without allocation.
+class FormText {
+ public:
+  explicit FormText(std::string_view raw) : text_(raw) {
+    if (raw.find_first_of("%+") == std::string_view::npos) return;
+    size_t size = 0;
+    for (size_t i = 0; i < raw.size() && size < sizeof buffer_; ++i) {
+      const int byte = raw[i] == '%' ? PercentByte(raw, i) : -1;
+      buffer_[size++] = byte >= 0 ? static_cast<char>(byte) : raw[i] == '+' ? ' ' : raw[i];
+      if (byte >= 0) i += 2;
     }
+    text_ = {buffer_, size};
   }
-  return scratch;
-}
+  FormText(const FormText&) = delete;
+  FormText& operator=(const FormText&) = delete;
+  std::string_view view() const { return text_; }
+
+ private:
+  char buffer_[8 * 1024];  // no target is longer (MessageLimits)
+  std::string_view text_;
+};
 
 bool FieldHolds(const TextCondition& condition, const HeaderBlock* headers) {
   const bool absent = condition.kind == TextCondition::Kind::kAbsent;
@@ -48,9 +49,8 @@ bool AnyPair(std::string_view list, char separator, F f) {
 }
 
 bool ParameterHolds(const TextCondition& condition, std::string_view query) {
-  std::string name_scratch, value_scratch;
   const bool found = AnyPair(query, '&', [&](std::string_view name, std::string_view value) {
-    return Decoded(name, name_scratch) == condition.name && condition.Fits(Decoded(value, value_scratch));
+    return FormText(name).view() == condition.name && condition.Fits(FormText(value).view());
   });
   return found != (condition.kind == TextCondition::Kind::kAbsent);
 }

@@ -32,11 +32,8 @@ auto Specificity(const RouteModel& route) {
   return std::tuple(host, host_length, path, path_length, conditions);
 }
 
-// "shop.example:8443" → "shop.example", "shop.example." → "shop.example", "[::1]:8443" → "[::1]".
 std::string_view HostOf(std::string_view authority) {
-  size_t from = authority.starts_with('[') ? authority.find(']') : 0;
-  if (from == std::string_view::npos) return authority;
-  std::string_view host = authority.substr(0, authority.find(':', from));
+  std::string_view host = WithoutPort(authority);
   if (host.ends_with('.')) host.remove_suffix(1);
   return host;
 }

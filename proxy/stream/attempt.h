@@ -58,6 +58,8 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
   using PoolRequest::client;  // for origins that want a PROXY header
   TimePoint started{};
   TimePoint until{};             // it has no answer by then: too late
+  bool failed_by_head = false;   // what its head said, before anything was changed in it
+  bool grpc = false;             // likewise
   size_t record = 0;             // index of its line in the access record
   SilenceWatch::Ticket waiting;  // from the request's last byte to the response's head
 

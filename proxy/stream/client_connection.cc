@@ -178,7 +178,7 @@ Endpoint ClientConnection::local() {
 
 bool ClientConnection::Misdirected(std::string_view authority) {
   if (server_name_.empty() || !wire_.transport()) return false;
-  std::string_view host = authority.substr(0, authority.find(':'));  // an IPv6 literal has no certificate here
+  std::string_view host = WithoutPort(authority);
   if (host.ends_with('.')) host.remove_suffix(1);
   if (host == server_name_) return false;  // nearly always: nothing has to be looked up
   return wire_.transport()->Misdirected(host);

@@ -281,6 +281,8 @@ void Exchange::OnAttemptHead(Attempt& attempt) {
   context_.silence(plan_.service, attempt.step().region).OnHeard(record.time, now);
   if (state_ == State::kRelaying) return OnContinuationHead(attempt);
   const AnswerKind kind = Judge(attempt.head(), FailureStatuses());
+  attempt.failed_by_head = kind == AnswerKind::kFailure;
+  attempt.grpc = IsGrpc(attempt.head().headers);
   if (kind == AnswerKind::kFailure) ReportSignal(attempt, Signal::kFailure);
   Outcome outcome;
   outcome.status = status;
@@ -439,13 +441,13 @@ void Exchange::Commit() {
   ResponseHead& head = attempt.head();
   RemoveHopByHop(head.headers);
   if (switched()) OnSwitched();
+  BodyPipe& body = RelayedBody();  // by the origin's own head
   const auto& filters = route().filters;
   for (auto it = filters.rbegin(); it != filters.rend(); ++it) (*it)->OnResponse(head, stream_context_);
   status_ = head.status;
   served_by_ = RegionName(attempt.step());
   progress_ = 0;
   rate_ = {};
-  BodyPipe& body = RelayedBody();
   ArmRelayTimer();
   stream_.SendHead(head, &body);
   if (resumed_) resumed_->Attach(attempt.body());
@@ -453,9 +455,9 @@ void Exchange::Commit() {
 
 void Exchange::OnAttemptComplete(Attempt& attempt) {
   if (attempt.head().status == 101) return;
-  if (Judge(attempt.head(), FailureStatuses()) == AnswerKind::kFailure) return;  // said with the head
+  if (attempt.failed_by_head) return;  // said with the head
   const HeaderBlock& trailers = attempt.body().trailers();
-  const bool unavailable = !trailers.empty() && IsGrpc(attempt.head().headers) && IsGrpcUnavailable(trailers);
+  const bool unavailable = !trailers.empty() && attempt.grpc && IsGrpcUnavailable(trailers);
   ReportSignal(attempt, unavailable ? Signal::kFailure : Signal::kSuccess);
 }
 
@@ -501,8 +503,7 @@ void Exchange::Reply(int status, std::string_view content_type, std::string_view
     const auto& filters = route().filters;
     for (auto it = filters.rbegin(); it != filters.rend(); ++it) (*it)->OnReply(reply_head_, stream_context_);
   }
-  reply_body_.Write(nullptr, {reinterpret_cast<const uint8_t*>(body.data()), body.size()});
-  reply_body_.Finish();
+  reply_source_.Start(body);
   progress_ = 0;
   rate_ = {};
   timer_.Arm(context_.settings().stall_timeout / 4);

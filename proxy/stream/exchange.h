@@ -19,6 +19,7 @@
 #include "policy/rate_watch.h"
 #include "stream/attempt.h"
 #include "stream/client_connection.h"
+#include "stream/reply_source.h"
 #include "stream/resumed_body.h"
 #include "stream/worker_context.h"
 
@@ -162,7 +163,6 @@ class Exchange final : public ConnectionExchange,
 
   Arena arena_;
   RequestHead request_;
-  std::string_view asked_authority_, asked_path_;  // as the route saw them, before filters
   BodyPipe request_body_;
   StreamContext stream_context_;
   Plan plan_;
@@ -176,6 +176,7 @@ class Exchange final : public ConnectionExchange,
   std::string_view served_by_;            // the region whose head the client got
   ResponseHead reply_head_;
   BodyPipe reply_body_;
+  ReplySource reply_source_{context_.loop(), reply_body_};
   Duration head_time_{};
   Timer timer_;
 };

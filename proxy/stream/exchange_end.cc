@@ -60,8 +60,8 @@ void Exchange::WriteLog(int status, Duration duration) {
   record.client = stream_context_.client_address;
   record.protocol = Name(request_.version);
   record.method = request_.method_text;
-  record.authority = routed_ ? asked_authority_ : request_.authority;
-  const std::string_view target = routed_ ? asked_path_ : request_.path;
+  record.authority = routed_ ? stream_context_.authority : request_.authority;
+  const std::string_view target = routed_ ? stream_context_.target : request_.path;
   record.path = target.substr(0, target.find('?'));
   record.request_id = stream_context_.request_id;
   if (routed_) record.route = route().name;

@@ -14,7 +14,6 @@ void Exchange::Identify() {
   IdentifyClient();
   stream_context_.edge_name = world_->model->edge_name;
   stream_context_.method = request_.method;
-  stream_context_.has_idempotency_key = request_.headers.Find(HeaderId::kIdempotencyKey) != nullptr;
   std::string_view id = request_.headers.Get(HeaderId::kXRequestId);
   if (id.size() > 128 || !IsToken(id)) {
     char* text = static_cast<char*>(arena_.Allocate(32, 1));
@@ -28,7 +27,6 @@ void Exchange::IdentifyClient() {
   const ClientInfo& info = connection_.info();
   stream_context_.client = &info;
   stream_context_.client_address = info.address;
-  stream_context_.request = &request_;
   stream_context_.scheme = info.tls ? "https" : "http";
   const std::vector<Cidr>& trusted = world_->model->trusted_proxies;
   if (trusted.empty()) return;
@@ -76,18 +74,24 @@ bool Exchange::Match() {
 }
 
 bool Exchange::AskFilters() {
-  asked_authority_ = request_.authority;
-  asked_path_ = request_.path;
+  stream_context_.authority = request_.authority;
+  stream_context_.target = request_.path;
+  stream_context_.method_text = request_.method_text;
   for (const auto& filter : route().filters) {
     if (auto reply = filter->OnRequest(request_, stream_context_)) {
       if (reply->loop) context_.stats().limit_hops.Add();
       Move(Event::kRefused);
+      // To a client of HTTP/2 it would be the switch (RFC 8441 §5).
+      const bool switches = request_.websocket && request_.version == HttpVersion::kHttp2 && reply->status / 100 == 2;
+      if (switches) return ReplyWithText(501, nullptr), false;
       reply_head_.headers = HeaderBlock(&arena_);
       if (!reply->location.empty()) reply_head_.headers.Add("location", reply->location);
       Reply(reply->status, reply->content_type, reply->body);
       return false;
     }
   }
+  // The origins' view decides: without the key they cannot know a second request for the first.
+  stream_context_.has_idempotency_key = request_.headers.Find(HeaderId::kIdempotencyKey) != nullptr;
   return true;
 }
 

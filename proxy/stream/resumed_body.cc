@@ -18,7 +18,7 @@ void ResumedBody::Attach(BodyPipe& source) {
 
 void ResumedBody::Pump() {
   if (!source_) return;
-  if (pipe_.size() < BodyPipe::kHighWater && source_->size() > 0) {
+  if (!pipe_.backlogged() && source_->size() > 0) {
     source_->MoveTo(std::min<size_t>(source_->size(), BodyPipe::kHighWater - pipe_.size()), pipe_);
   }
   if (source_->size() > 0) return;

@@ -164,6 +164,9 @@ INSTANTIATE_TEST_SUITE_P(
         Slip{"AnExpressionThatGrows",
              Route("match: { path_regex: '((a{100}){100}){100}' }, service: shop"),
              {"7:39 'path_regex' is no regular expression: invalid repetition size: {100}"}},
+        Slip{"AnExpressionForNoPath",
+             Route("match: { path_regex: '' }, service: shop"),
+             {"7:39 'path_regex' must not be empty: no path is"}},
         Slip{"APathAndAnExpression",
              Route("match: { path: /a, path_regex: /b }, service: shop"),
              {"7:37 a match has 'path' or 'path_regex', not both"}},
@@ -209,6 +212,18 @@ INSTANTIATE_TEST_SUITE_P(
         Slip{"ARedirectInACircle",
              Route("redirect: { scheme: https }"),
              {"7:18 'redirect' would send clients around in a circle; match scheme: http"}},
+        Slip{"ARedirectThatGrowsForEver",
+             Route("match: { path: /old }, redirect: { prefix: /old/new }"),
+             {"7:41 'redirect' would send clients around in a circle"}},
+        Slip{"ARedirectOfAWholeHostToAPathOfIt",
+             Route("match: { host: a.example }, redirect: { path: /b }"),
+             {"7:46 'redirect' would send clients around in a circle"}},
+        Slip{"ARedirectToItsOwnHost",
+             Route("match: { host: a.example }, redirect: { host: A.example }"),
+             {"7:46 'redirect' would send clients around in a circle"}},
+        Slip{"ARedirectOfPathsThatStayTheSame",
+             Route("match: { host: a.example, path_regex: /a.* }, redirect: { path: /ab }"),
+             {"7:64 'redirect' would send clients around in a circle"}},
         Slip{"ARedirectWithAnotherStatus",
              Route("redirect: { path: /a, status: 304 }"),
              {"7:48 'status' must be 301 or 302 or 303 or 307 or 308, but is '304'; did you mean '301'?"}},
@@ -230,6 +245,9 @@ INSTANTIATE_TEST_SUITE_P(
         Slip{"AReplyThatCannotHaveABody",
              Route("reply: { status: 204, body: a }"),
              {"7:18 a response of status 204 has no body"}},
+        Slip{"AReplyToAConditionNobodyChecked",
+             Route("reply: { status: 304 }"),
+             {"7:18 304 answers a condition, and a reply knows of none"}},
         Slip{"AReplyThatIsNoFinalAnswer",
              Route("reply: { status: 103 }"),
              {"7:35 'status' must be within 200 … 599, but is 103"}},
@@ -274,6 +292,18 @@ TEST(Routes, OneMayDifferFromAnotherByItsConditionsAlone) {
                        "  - { name: g, match: { path: /a, exact: true }, service: shop }\n"
                        "  - { name: h, match: { path: /a }, service: shop }"));
   EXPECT_EQ(model.routes.size(), 8u);
+}
+
+TEST(Routes, ARedirectToWhatAnotherRouteTakesIsNoCircle) {
+  const Model model =
+      ModelOf(SmallWith(7, "  - { name: all, redirect: { path: /closed } }") +
+              "  - { name: closed, match: { path: /closed, exact: true }, service: shop }\n"
+              "  - { name: home, match: { host: a.example, path: /, exact: true }, redirect: { path: /home } }\n"
+              "  - { name: a, match: { host: a.example }, service: shop }\n"
+              "  - { name: b, match: { host: b.example }, redirect: { host: a.example } }\n"
+              "  - { name: c, match: { host: c.example, path: /x }, redirect: { prefix: / } }\n"
+              "  - { name: d, match: { host: c.example }, service: shop }\n");
+  EXPECT_EQ(model.routes.size(), 7u);
 }
 
 TEST(Routes, AReplyMayComeFromAFile) {

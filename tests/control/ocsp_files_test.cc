@@ -130,6 +130,31 @@ TEST_F(OcspFilesTest, AResponseIsTakenOutBeforeItEnds) {
   EXPECT_EQ(Now().ocsp[0].expires_unix_s, end) << "an alert must not lose it";
 }
 
+// A responder's clock that runs ahead, or a hook that writes the next response before its time.
+TEST_F(OcspFilesTest, AResponseOfTheFutureIsTakenWhenItsTimeComes) {
+  Write({.from = 900});
+  ASSERT_TRUE(Load());
+  EXPECT_FALSE(stapled());
+  now_ += 899 - OcspFiles::kClockSkew - 10;
+  EXPECT_FALSE(Looks());
+  now_ += 20;
+  EXPECT_TRUE(Looks());
+  EXPECT_TRUE(stapled());
+}
+
+TEST_F(OcspFilesTest, TheOldResponseIsStapledUntilTheNextOneIsGood) {
+  Write({.until = 1200});
+  ASSERT_TRUE(Load());
+  const int64_t end = stapled()->until_unix_s;
+  Write({.from = 1000});
+  EXPECT_FALSE(Looks());
+  EXPECT_EQ(stapled()->until_unix_s, end);
+  now_ = end - OcspFiles::kMargin;
+  EXPECT_TRUE(Looks());
+  ASSERT_TRUE(stapled()) << "never without";
+  EXPECT_GT(stapled()->until_unix_s, end);
+}
+
 TEST_F(OcspFilesTest, ANewCertificateDoesNotKeepTheResponseOfTheOldOne) {
   ASSERT_TRUE(Load());
   shop_ = authority_.Issue("shop", KeyKind::kEcdsa, {"shop.example"}, {.with_issuer = true});
@@ -137,6 +162,7 @@ TEST_F(OcspFilesTest, ANewCertificateDoesNotKeepTheResponseOfTheOldOne) {
   files_.Reload(*server_, now_);
   EXPECT_FALSE(stapled());
   EXPECT_EQ(Now().ocsp_reloads_failed, 1u);
+  EXPECT_EQ(Now().ocsp[0].expires_unix_s, 0) << "an alert must see that there is none";
   Write({});
   EXPECT_TRUE(Looks());
   EXPECT_TRUE(stapled());

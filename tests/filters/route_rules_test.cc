@@ -16,7 +16,9 @@ class RouteRulesTest : public ::testing::Test {
     request_.authority = "shop.example:8080";
     request_.path = "/old/a?b=c";
     request_.headers = HeaderBlock(&arena_);
-    context_.request = &request_;
+    context_.authority = request_.authority;
+    context_.target = request_.path;
+    context_.method_text = "GET";
     context_.scheme = "http";
     context_.client_address = "203.0.113.7";
     context_.request_id = "id-1";
@@ -24,7 +26,7 @@ class RouteRulesTest : public ::testing::Test {
   }
   std::string Render(std::string_view text) {
     EXPECT_EQ(ValueTemplate::Check(text), "");
-    return std::string(ValueTemplate(text).Render(request_, context_, arena_));
+    return std::string(ValueTemplate(text).Render(context_, arena_));
   }
   std::string Fields(const HeaderBlock& headers) {
     std::string text;
@@ -56,7 +58,7 @@ TEST_F(RouteRulesTest, ValuesSayWhatIsKnownOfTheRequest) {
   EXPECT_EQ(Render("{client_address}"), "203.0.113.7");
   EXPECT_EQ(Render("{scheme}://{host}{path}{query}"), "http://shop.example:8080/old/a?b=c");
   EXPECT_EQ(Render("{method} by {edge}, {request_id}"), "GET by fra-1, id-1");
-  request_.path = "/x";
+  context_.target = "/x";
   EXPECT_EQ(Render("[{query}]"), "[]");
   EXPECT_EQ(Render("{query}"), "");
 }
@@ -191,6 +193,13 @@ TEST_F(RouteRulesTest, ARequestWithoutHostCannotBeSentToAnotherScheme) {
   EXPECT_EQ(Redirected(rule), "400 ");
   rule.target.host = "shop.example";
   EXPECT_EQ(Redirected(rule), "307 https://shop.example/old/a?b=c");
+}
+
+TEST_F(RouteRulesTest, OptionsForTheServerHaveNoPathToChange) {
+  request_.path = "*";
+  RedirectRule rule;
+  rule.target.path = "/new";
+  EXPECT_EQ(Redirected(rule), "400 ") << "\"*\" would be the path /*";
 }
 
 // ---- reply

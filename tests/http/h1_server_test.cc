@@ -203,6 +203,22 @@ TEST_F(H1ServerTest, ABodyIsStreamedWithBackPressure) {
   EXPECT_GT(host_.reads_resumed, 0);
 }
 
+// An origin that took a part of the body failed, and the next one takes that part again.
+TEST_F(H1ServerTest, ABodyThatIsSentAgainIsReadOnAllTheSame) {
+  Feed(server_, "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 200000\r\n\r\n");
+  last().body.Keep(1 << 20);
+  const std::string half(100'000, 'p');
+  Feed(server_, half);
+  TakeAll(last().body);
+  last().body.Rewind();
+  EXPECT_TRUE(server_.paused()) << "what was kept waits for the next reader";
+  host_.reads_resumed = 0;
+  EXPECT_EQ(TakeAll(last().body).size(), half.size());
+  Produce(server_);
+  EXPECT_FALSE(server_.paused());
+  EXPECT_GT(host_.reads_resumed, 0);
+}
+
 TEST_F(H1ServerTest, ChunkedUploadsArriveWithTheirTrailers) {
   Feed(server_, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 9\r\n\r\n", 1);
   EXPECT_EQ(last().head.content_length, kUnknownLength);

@@ -25,6 +25,7 @@ class ThinkingOrigin {
     changed_.notify_all();
   }
   std::string url() const { return origin_.url(); }
+  uint64_t requests() const { return origin_.requests(); }
 
  private:
   OriginReply Answer(const OriginRequest& request) {
@@ -51,18 +52,22 @@ class Overload : public ::testing::Test {
   static double Limited(const Edge& edge, const std::string& limit) {
     return edge.MetricSum("meridian_limit_total", {"limit=\"" + limit + "\""});
   }
-  // One more upload whose body the edge has taken whole.
-  void Upload(const Edge& edge) {
+  // One more upload that the edge has taken whole, or turned away.
+  void Upload(const Edge& edge, const ThinkingOrigin& origin) {
     auto connection = Connection::Open(edge.port());
     ASSERT_TRUE(connection);
     const std::string head =
         "PUT /a HTTP/1.1\r\nhost: shop.example\r\ncontent-length: " + std::to_string(kUpload) + "\r\n\r\n";
+    const uint64_t taken = origin.requests();
+    const double refused = Limited(edge, "memory_requests");
     ASSERT_TRUE(connection->Send(head + std::string(kUpload, 'x'), Deadline(5s)));
+    EXPECT_TRUE(
+        Eventually([&] { return origin.requests() > taken || Limited(edge, "memory_requests") > refused; }, 5s, 5ms));
     uploads_.push_back(std::move(connection));
   }
   // Uploads until the edge says that it is at this level; the last one may be refused by it.
-  void FillTo(const Edge& edge, double level) {
-    for (int i = 0; i < 100 && Level(edge) < level; ++i) Upload(edge);
+  void FillTo(const Edge& edge, const ThinkingOrigin& origin, double level) {
+    for (int i = 0; i < 100 && Level(edge) < level; ++i) Upload(edge, origin);
     ASSERT_EQ(Level(edge), level);
   }
   std::vector<std::unique_ptr<Connection>> uploads_;
@@ -86,13 +91,13 @@ TEST_F(Overload, AFullEdgeTakesLessStepByStepAndRecovers) {
   EXPECT_TRUE(Ask(*kept).starts_with("HTTP/1.1 200"));
   EXPECT_EQ(Level(edge), 0);
 
-  FillTo(edge, 2);  // 90 %: answers, and the connection ends with them
+  FillTo(edge, origin, 2);  // 90 %: answers, and the connection ends with them
   const std::string last = Ask(*kept);
   EXPECT_TRUE(last.starts_with("HTTP/1.1 200")) << last;
   EXPECT_NE(last.find("connection: close"), std::string::npos) << last;
   EXPECT_GE(Limited(edge, "memory_keep_alive"), 1);
 
-  FillTo(edge, 3);  // 95 %: no more requests
+  FillTo(edge, origin, 3);  // 95 %: no more requests
   const auto refused = Connection::Open(edge.port());
   ASSERT_TRUE(refused);
   const std::string answer = Ask(*refused);

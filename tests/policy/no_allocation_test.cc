@@ -51,12 +51,24 @@ TEST(RequestPath, RoutingAndPlanningDoNotAllocate) {
   World world(8);
   world.Dials({0.5, 0.5, 1, 0, 1, 1, 1, 1}).ProbesDown(2).Breaker(4, BreakerState::kRamp, 0.25);
   world.AddRoute("*.example", "/api", {{0, 9}, {0, 1}});
+  RouteConditions conditions;
+  conditions.query = {{"a name", TextCondition::Kind::kExact, "a value that is longer than a short string", nullptr}};
+  conditions.cookies = {{"beta", TextCondition::Kind::kPrefix, "1", nullptr}};
+  world.AddRoute("*.example", "/api", {{0, 1}});
+  world.model().routes.back().conditions = std::make_shared<RouteConditions>(std::move(conditions));
+  world.snapshot().route_order = OrderRoutes(world.model().routes);
   const Snapshot& snapshot = world.snapshot();
+  Arena arena;
+  HeaderBlock headers(&arena);
+  headers.Add("cookie", "alpha=2; beta=1");
   LowDiscrepancySequence arms(1), regions(2);
   EXPECT_EQ(AllocationsOf([&] {
               for (uint32_t i = 0; i < 1000; ++i) {
+                const char* target =
+                    i % 2 ? "/api/x?y" : "/api/x?%61+name=a+value%20that+is+longer+than+a+short+string";
                 int route = MatchRoute(snapshot.model->routes, snapshot.route_order,
-                                       {.authority = "a.example:443", .target = "/api/x?y"});
+                                       {.authority = "a.example:443", .target = target, .headers = &headers});
+                ASSERT_EQ(route, i % 2 ? 1 : 2);
                 auto index = static_cast<uint16_t>(route);
                 int arm = PickArm(snapshot.routes[index], {}, arms.Next());
                 Plan plan = BuildPlan(snapshot, index, static_cast<uint16_t>(arm), {}, i % 2 ? 4 : -1, regions.Next());

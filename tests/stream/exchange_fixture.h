@@ -72,6 +72,7 @@ class ExchangeTest : public ::testing::Test, private ConnectionHost, private Out
     service();
     FilterOptions options;
     options.replay_unsafe = model_->routes[0].replay_unsafe;
+    options.rules = rules_;
     model_->routes[0].filters = MakeFilters(options);
     auto snapshot = std::make_shared<Snapshot>();
     snapshot->model = model_;
@@ -188,6 +189,7 @@ class ExchangeTest : public ::testing::Test, private ConnectionHost, private Out
 
   Loop loop_{true};
   ClientSettings settings_;
+  RouteRules rules_;
   BreakerState first_region_ = BreakerState::kClosed;
   std::vector<Drill> drills_;
   std::vector<std::unique_ptr<TestOrigin>> origins_;

@@ -95,6 +95,26 @@ TEST_F(ExchangeTest, APostWithAnIdempotencyKeyIsReplayed) {
   EXPECT_TRUE(ClientGets("\r\n\r\nok"));
 }
 
+// Origins tell a second request from the first by the key; one that they do not get protects nobody.
+TEST_F(ExchangeTest, AKeyThatDoesNotGoOnDoesNotCount) {
+  rules_.request_headers.remove = {"idempotency-key"};
+  Start();
+  Send("POST / HTTP/1.1\r\nHost: shop.example\r\nIdempotency-Key: k\r\nContent-Length: 0\r\n\r\n");
+  Answer(0, k503);
+  EXPECT_TRUE(ClientGets("\r\n\r\nbusy"));
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+}
+
+TEST_F(ExchangeTest, AKeyForThisHopOnlyDoesNotCountEither) {
+  Start();
+  Send(
+      "POST / HTTP/1.1\r\nHost: shop.example\r\nConnection: idempotency-key\r\nIdempotency-Key: k\r\n"
+      "Content-Length: 0\r\n\r\n");
+  Answer(0, k503);
+  EXPECT_TRUE(ClientGets("\r\n\r\nbusy"));
+  EXPECT_EQ(origins_[1]->total_requests(), 0u);
+}
+
 TEST_F(ExchangeTest, APostOnAKeptConnectionThatDiesIsNotSentAgain) {
   Start();
   Send(kGet);

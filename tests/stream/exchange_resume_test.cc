@@ -53,6 +53,18 @@ TEST_F(ResumeTest, ABrokenDownloadGoesOnFromTheNextRegion) {
   EXPECT_TRUE(Has(log, "\"reason\":\"resume\"")) << log;
 }
 
+TEST_F(ResumeTest, WhatTheRouteChangesInTheHeadChangesNothingAboutIt) {
+  rules_.response_headers.remove = {"etag"};
+  rules_.response_headers.set = {{"content-type", "application/grpc"}};
+  StartWithResume();
+  Break();
+  const size_t c = Arrives(1);
+  EXPECT_TRUE(Has(origins_[1]->received(c), "if-range: \"v1\"\r\n"));
+  origins_[1]->Answer(c, kRest);
+  ASSERT_TRUE(ClientGets("\r\n\r\n0123456789"));
+  EXPECT_FALSE(Has(received(), "etag"));
+}
+
 TEST_F(ResumeTest, AContinuationThatBreaksGoesOnFromTheThirdRegion) {
   StartWithResume();
   Break();
