@@ -38,7 +38,7 @@ std::optional<LocalReply> LoopGuard::OnRequest(RequestHead& request, StreamConte
   for (const Header& h : headers) {
     if (h.id == HeaderId::kCdnLoop) passed += Count(h.value, id_);
   }
-  if (passed >= max_hops_) return LocalReply{.status = 508, .body = "508 Loop Detected\n", .loop = true};
+  if (passed >= max_hops_) return LocalReply{.status = 508, .body = "", .refused = true};
   headers.Append(HeaderId::kCdnLoop, "cdn-loop", id_);
   return std::nullopt;
 }

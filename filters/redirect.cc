@@ -25,7 +25,7 @@ std::string_view Redirect::Location(const RequestHead& request, const StreamCont
 
 std::optional<LocalReply> Redirect::OnRequest(RequestHead& request, StreamContext& context) const {
   const std::string_view location = Location(request, context);
-  if (location.empty()) return LocalReply{.status = 400, .body = "400 Bad Request\n"};
+  if (location.empty()) return LocalReply{.status = 400, .body = "", .refused = true};
   return LocalReply{.status = rule_.status, .body = "", .location = location};
 }
 

@@ -71,7 +71,7 @@ struct LocalReply {
   std::string_view content_type = "text/plain; charset=utf-8";
   std::string_view body;
   std::string_view location = {};  // of a redirect
-  bool loop = false;               // refused because it came by too often
+  bool refused = false;            // nothing but the status counts: it is answered like all errors of our own
 };
 
 class Filter {

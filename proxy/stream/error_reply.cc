@@ -72,7 +72,9 @@ void AddProxyStatus(Arena& arena, const Error& error, HeaderBlock* headers) {
 }
 
 void AddProxyStatus(Arena& arena, int status, HeaderBlock* headers) {
-  const std::string_view type = status == 404 ? "destination_not_found" : "http_request_error";
+  const std::string_view type = status == 404   ? "destination_not_found"
+                                : status == 508 ? "proxy_loop_detected"
+                                                : "http_request_error";
   headers->Add("proxy-status", arena.Concat("meridian; error=", type), HeaderId::kOther);
 }
 

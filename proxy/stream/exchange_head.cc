@@ -79,11 +79,14 @@ bool Exchange::AskFilters() {
   stream_context_.method_text = request_.method_text;
   for (const auto& filter : route().filters) {
     if (auto reply = filter->OnRequest(request_, stream_context_)) {
-      if (reply->loop) context_.stats().limit_hops.Add();
+      if (reply->status == 508 && reply->refused) context_.stats().limit_hops.Add();
       Move(Event::kRefused);
       // To a client of HTTP/2 it would be the switch (RFC 8441 §5).
       const bool switches = request_.websocket && request_.version == HttpVersion::kHttp2 && reply->status / 100 == 2;
-      if (switches) return ReplyWithText(501, nullptr), false;
+      if (switches || reply->refused) {
+        ReplyWithText(switches ? 501 : reply->status, nullptr);
+        return false;
+      }
       reply_head_.headers = HeaderBlock(&arena_);
       if (!reply->location.empty()) reply_head_.headers.Add("location", reply->location);
       Reply(reply->status, reply->content_type, reply->body);

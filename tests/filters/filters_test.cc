@@ -271,7 +271,7 @@ TEST_F(ForwardingTest, ARequestIsMarkedEachTimeItPassesUntilItIsTooOften) {
   const auto reply = guard.OnRequest(request_, context_);
   ASSERT_TRUE(reply);
   EXPECT_EQ(reply->status, 508);
-  EXPECT_TRUE(reply->loop);
+  EXPECT_TRUE(reply->refused);
 }
 
 TEST_F(ForwardingTest, TheMarksOfOthersAreKept) {

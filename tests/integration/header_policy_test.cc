@@ -69,7 +69,9 @@ TEST_F(HeaderPolicy, ARequestThatGoesInCirclesIsEnded) {
   EXPECT_TRUE(Has(Get(edge, {}), "cdn-loop: meridian-fra-1\n"));
   const CurlResult second = Get(edge, {"CDN-Loop: other; v=1, Meridian-fra-1"});
   EXPECT_TRUE(Has(second, "cdn-loop: other; v=1, Meridian-fra-1, meridian-fra-1\n")) << second.body;
-  EXPECT_EQ(Get(edge, {"CDN-Loop: meridian-fra-1, meridian-fra-1", "CDN-Loop: meridian-fra-1"}).status, 508);
+  const CurlResult third = Get(edge, {"CDN-Loop: meridian-fra-1, meridian-fra-1", "CDN-Loop: meridian-fra-1"});
+  EXPECT_EQ(third.status, 508);
+  EXPECT_EQ(third.headers.Get("proxy-status"), "meridian; error=proxy_loop_detected");
   EXPECT_EQ(edge.MetricSum("meridian_limit_total", {"hops"}), 1);
 }
 
