@@ -89,14 +89,16 @@ TEST_F(RouteRulesTest, HeadersAreRemovedSetAndAdded) {
   edits.remove = {"b", "none"};
   edits.set = {{"a", "{edge}"}, {"d", "4"}};
   edits.add = {{"c", "2"}};
-  EXPECT_FALSE(RequestHeaders(edits).OnRequest(request_, context_));
+  const RequestHeaders filter(edits);  // the head views its text
+  EXPECT_FALSE(filter.OnRequest(request_, context_));
   EXPECT_EQ(Fields(request_.headers), "c=1 a=fra-1 d=4 c=2 ");
 }
 
 TEST_F(RouteRulesTest, EditedFieldsKeepTheirMeaning) {
   HeaderEdits edits;
   edits.set = {{"user-agent", "edge"}};
-  EXPECT_FALSE(RequestHeaders(edits).OnRequest(request_, context_));
+  const RequestHeaders filter(edits);  // the head views its text
+  EXPECT_FALSE(filter.OnRequest(request_, context_));
   EXPECT_EQ(request_.headers.Get(HeaderId::kUserAgent), "edge");
 }
 
