@@ -41,7 +41,7 @@ class Arena {
   std::string_view Append(std::string_view head, std::string_view more);
 
   template <typename... Parts>
-  std::string_view Concat(Parts... parts) {
+  std::string_view Concat(const Parts&... parts) {
     return ConcatViews({std::string_view(parts)...});
   }
 
