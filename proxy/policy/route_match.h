@@ -1,11 +1,10 @@
 // Which route a request belongs to.
 //
-// Specificity, most specific first: exact host, then longest suffix (*.a.b before *.b), then any host; inside
-// one host class exact path, then regular expression, then longest prefix, then any path; then the one with more
-// conditions; equal: order of the file. A prefix "/api/" matches
-// "/api/x" but not "/api"; a prefix "/api" matches "/api", "/api/x" and "/api?x" but not "/apix" (segment border).
-// Host compare ignores the port and one dot at the end, and is case-insensitive (the codec lower-cases); path excludes
-// the query.
+// Specificity, most specific first: exact host, then longest suffix (*.a.b before *.b), then any host; inside one host
+// class exact path, then regular expression, then longest prefix, then any path; then the one with more conditions;
+// equal: order of the file. A prefix "/api/" matches "/api/x" but not "/api"; a prefix "/api" matches "/api", "/api/x"
+// and "/api?x" but not "/apix" (segment border). Host compare ignores the port and one dot at the end, and is
+// case-insensitive (the codec lower-cases); path excludes the query.
 #pragma once
 
 #include <string_view>
