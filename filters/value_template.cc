@@ -2,35 +2,27 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstring>
+#include <iterator>
 
 namespace meridian {
 namespace {
 
-constexpr int kUnknown = -2;
+std::string_view Path(const StreamContext& c) { return c.target.substr(0, c.target.find('?')); }
 
-// In the order of Names().
-std::string_view Value(int placeholder, const StreamContext& context) {
-  const size_t query = std::min(context.target.find('?'), context.target.size());
-  switch (placeholder) {
-    case 0:
-      return context.client_address;
-    case 1:
-      return context.request_id;
-    case 2:
-      return context.edge_name;
-    case 3:
-      return context.scheme;
-    case 4:
-      return context.authority;
-    case 5:
-      return context.method_text;
-    case 6:
-      return context.target.substr(0, query);
-    default:
-      return context.target.substr(query);
-  }
-}
+struct Placeholder {
+  std::string_view name;
+  std::string_view (*value)(const StreamContext&);
+};
+constexpr Placeholder kPlaceholders[] = {
+    {"client_address", [](const StreamContext& c) { return c.client_address; }},
+    {"request_id", [](const StreamContext& c) { return c.request_id; }},
+    {"edge", [](const StreamContext& c) { return c.edge_name; }},
+    {"scheme", [](const StreamContext& c) { return c.scheme; }},
+    {"host", [](const StreamContext& c) { return c.authority; }},
+    {"method", [](const StreamContext& c) { return c.method_text; }},
+    {"path", Path},
+    {"query", [](const StreamContext& c) { return c.target.substr(Path(c).size()); }},
+};
 
 bool IsWord(std::string_view text) {
   return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_") == std::string_view::npos;
@@ -38,17 +30,11 @@ bool IsWord(std::string_view text) {
 
 }  // namespace
 
-const std::vector<std::string>& ValueTemplate::Names() {
-  static const std::vector<std::string> names = {"client_address", "request_id", "edge", "scheme",
-                                                 "host",           "method",     "path", "query"};
-  return names;
-}
-
 std::vector<ValueTemplate::Piece> ValueTemplate::Parse(std::string_view text) {
   std::vector<Piece> pieces;
   std::string literal;
   const auto end_literal = [&] {
-    if (!literal.empty()) pieces.push_back({std::move(literal), -1});
+    if (!literal.empty()) pieces.push_back({std::move(literal), false, nullptr});
     literal.clear();
   };
   while (!text.empty()) {
@@ -60,10 +46,9 @@ std::vector<ValueTemplate::Piece> ValueTemplate::Parse(std::string_view text) {
       continue;
     }
     end_literal();
-    const auto& names = Names();
-    const auto found = std::find(names.begin(), names.end(), word);
-    const int placeholder = found == names.end() ? kUnknown : static_cast<int>(found - names.begin());
-    pieces.push_back({std::string(word), placeholder});
+    const auto* const found = std::find_if(std::begin(kPlaceholders), std::end(kPlaceholders),
+                                           [word](const Placeholder& p) { return p.name == word; });
+    pieces.push_back({std::string(word), true, found == std::end(kPlaceholders) ? nullptr : found->value});
     text.remove_prefix(close + 1);
   }
   end_literal();
@@ -79,31 +64,19 @@ std::string ValueTemplate::Check(std::string_view text) {
     if ((static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7F) return "must not hold control characters";
   }
   for (const Piece& piece : Parse(text)) {
-    if (piece.placeholder != kUnknown) continue;
+    if (!piece.placeholder || piece.value) continue;
     std::string all;
-    for (const std::string& name : Names()) all += (all.empty() ? "{" : ", {") + name + "}";
+    for (const Placeholder& p : kPlaceholders) all += (all.empty() ? "{" : ", {") + std::string(p.name) + "}";
     return "has an unknown placeholder {" + piece.text + "}; known are " + all;
   }
   return {};
 }
 
 std::string_view ValueTemplate::Render(const StreamContext& context, Arena& arena) const {
-  if (pieces_.empty()) return {};
-  if (pieces_.size() == 1 && pieces_[0].placeholder < 0) return pieces_[0].text;
-  const auto text_of = [&](const Piece& piece) {
-    return piece.placeholder < 0 ? std::string_view(piece.text) : Value(piece.placeholder, context);
-  };
-  size_t size = 0;
-  for (const Piece& piece : pieces_) size += text_of(piece).size();
-  if (size == 0) return {};
-  char* const out = static_cast<char*>(arena.Allocate(size, 1));
-  char* at = out;
-  for (const Piece& piece : pieces_) {
-    const std::string_view text = text_of(piece);
-    if (!text.empty()) std::memcpy(at, text.data(), text.size());
-    at += text.size();
-  }
-  return {out, size};
+  if (pieces_.size() == 1 && !pieces_[0].placeholder) return pieces_[0].text;
+  std::string_view text;
+  for (const Piece& piece : pieces_) text = arena.Append(text, piece.value ? piece.value(context) : piece.text);
+  return text;
 }
 
 }  // namespace meridian

@@ -19,15 +19,15 @@ class ValueTemplate {
   explicit ValueTemplate(std::string_view text);
   // Why `text` cannot be a value, or empty: an unknown placeholder, or what no field value may hold (RFC 9110 §5.5).
   static std::string Check(std::string_view text);
-  static const std::vector<std::string>& Names();
 
   // A view of this template if it has no placeholder, else of the arena.
   std::string_view Render(const StreamContext& context, Arena& arena) const;
 
  private:
   struct Piece {
-    std::string text;      // a literal, or
-    int placeholder = -1;  // an index into Names()
+    std::string text;  // a literal, or the word between the braces
+    bool placeholder = false;
+    std::string_view (*value)(const StreamContext&) = nullptr;  // of a placeholder; null: an unknown one
   };
   static std::vector<Piece> Parse(std::string_view text);
   std::vector<Piece> pieces_;

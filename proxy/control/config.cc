@@ -1,7 +1,5 @@
 #include "control/config.h"
 
-#include <cerrno>
-#include <cstdio>
 #include <filesystem>
 #include <iterator>
 #include <memory>
@@ -11,26 +9,10 @@
 #include "control/config_keys.h"
 #include "control/config_sections.h"
 #include "control/config_utf8.h"
+#include "control/file_text.h"
 
 namespace meridian {
 namespace {
-
-struct FileCloser {
-  void operator()(FILE* file) const { std::fclose(file); }
-};
-
-// Not more than one byte over what is allowed, since a path can name an endless device. False: *error says why.
-bool ReadFile(const std::string& path, std::string* text, std::error_code* error) {
-  const std::unique_ptr<FILE, FileCloser> file(std::fopen(path.c_str(), "re"));
-  if (file == nullptr) {
-    *error = std::error_code(errno, std::generic_category());
-    return false;
-  }
-  text->resize(kMaxYamlBytes + 1);
-  text->resize(std::fread(text->data(), 1, text->size(), file.get()));
-  if (std::ferror(file.get()) != 0) *error = std::error_code(errno, std::generic_category());
-  return !*error;
-}
 
 // In the order in which sections are read: a route can name a service only after the services.
 const Fields<ConfigDraft>& TopFields() {
@@ -80,7 +62,7 @@ ConfigResult ParseConfig(std::string_view text, const std::string& file, const s
 ConfigResult LoadConfig(const std::string& path) {
   std::string text;
   std::error_code error;
-  if (!ReadFile(path, &text, &error)) {
+  if (!ReadFileUpTo(kMaxYamlBytes, path, &text, &error)) {
     ConfigResult result;
     result.problems.push_back({path, 0, 0, "cannot be read: " + error.message(), {}, {}});
     return result;

@@ -85,17 +85,10 @@ void DecodeCondition(const Entry& entry, Decoder& d, TextCondition& out) {
   d.problems.Add(entry.value.at, Quoted(entry.key.text) + " needs one of 'exact', 'prefix', 'regex' and 'present'");
 }
 
-// Fields that the message's framing and its hops use up before a route can see them.
-bool IsHidden(HeaderId id) {
-  using enum HeaderId;
-  return id == kHost || id == kConnection || id == kContentLength || id == kTransferEncoding || id == kKeepAlive ||
-         id == kProxyConnection || id == kUpgrade || id == kExpect || id == kTe;
-}
-
 std::string CheckFieldName(const std::string& name) {
   if (!IsToken(name)) return "is no name of a header field";
   if (IdentifyHeader(name) == HeaderId::kHost) return "is matched by 'host'";
-  if (IsHidden(IdentifyHeader(name))) return "belongs to the connection: routes do not see it";
+  if (IsOfConnection(IdentifyHeader(name))) return "belongs to the connection: routes do not see it";
   return {};
 }
 

@@ -1,10 +1,10 @@
 // What a route does beside sending its requests to services: rewrite, redirect, reply, request_headers,
 // response_headers.
 #include <algorithm>
-#include <fstream>
 #include <set>
 
 #include "control/config_sections.h"
+#include "control/file_text.h"
 #include "filters/value_template.h"
 #include "http/header_rules.h"
 
@@ -20,25 +20,11 @@ constexpr size_t kMaxBody = 256 * 1024;
 
 // Why a field cannot be edited, or empty: it frames the message, belongs to one hop, or guards against loops.
 std::string CheckEditedName(const std::string& name, bool request) {
-  using enum HeaderId;
   if (name.size() > kMaxName || !IsToken(name)) return "is no name of a header field";
-  switch (IdentifyHeader(name)) {
-    case kHost:
-      return request ? "is changed by 'rewrite'" : "is no field of responses";
-    case kCdnLoop:
-      return request ? "must stay, or requests could go around forever" : "";
-    case kConnection:
-    case kContentLength:
-    case kTransferEncoding:
-    case kKeepAlive:
-    case kProxyConnection:
-    case kTe:
-    case kUpgrade:
-    case kExpect:
-      return "belongs to one connection: Meridian writes it itself";
-    default:
-      return {};
-  }
+  const HeaderId id = IdentifyHeader(name);
+  if (id == HeaderId::kHost) return request ? "is changed by 'rewrite'" : "is no field of responses";
+  if (id == HeaderId::kCdnLoop && request) return "must stay, or requests could go around forever";
+  return IsOfConnection(id) ? "belongs to one connection: Meridian writes it itself" : "";
 }
 
 // The names that a section has mentioned so far.
@@ -171,10 +157,11 @@ void DecodeBody(const Entry& entry, Decoder& d, ReplyRule& out) {
 void DecodeBodyFile(const Entry& entry, Decoder& d, ReplyRule& out) {
   const std::optional<std::string> path = DecodeReadableFile(entry, d);
   if (!path) return;
-  std::string body(kMaxBody + 1, '\0');
-  std::ifstream in(*path, std::ios::binary);
-  in.read(body.data(), static_cast<std::streamsize>(body.size()));
-  body.resize(static_cast<size_t>(in.gcount()));
+  std::string body;
+  std::error_code error;
+  if (!ReadFileUpTo(kMaxBody, *path, &body, &error)) {
+    return d.problems.Add(entry.value.at, "'file' cannot be read: " + error.message());
+  }
   if (body.size() > kMaxBody) return d.problems.Add(entry.value.at, "'file' is larger than 256 KiB");
   out.body = std::move(body);
 }

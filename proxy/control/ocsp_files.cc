@@ -2,9 +2,8 @@
 
 #include <algorithm>
 #include <ctime>
-#include <fstream>
-#include <iterator>
 
+#include "control/file_text.h"
 #include "telemetry/log.h"
 
 namespace meridian {
@@ -46,13 +45,11 @@ OcspFiles::OcspFiles(const std::vector<CertificateConfig>& certificates) : respo
 std::shared_ptr<const OcspResponse> OcspFiles::Read(size_t index, const TlsServerContext& context, int64_t now,
                                                     std::string* error) const {
   const Item& item = items_[index];
-  std::string der(kMaxOcspBytes + 1, '\0');
-  std::ifstream in(item.file, std::ios::binary);
-  in.read(der.data(), static_cast<std::streamsize>(der.size()));
-  der.resize(static_cast<size_t>(in.gcount()));
+  std::string der;
+  std::error_code unreadable;
   std::shared_ptr<const OcspResponse> response;
   std::string problem;
-  if (!in.is_open() || in.bad()) {
+  if (!ReadFileUpTo(kMaxOcspBytes, item.file, &der, &unreadable)) {
     problem = "cannot be read";
   } else if (der.size() > kMaxOcspBytes) {
     problem = "has more than 64 KiB";

@@ -79,6 +79,12 @@ void RemoveHopByHop(HeaderBlock& headers) {
   if (te_trailers) headers.Add("te", "trailers", HeaderId::kTe);
 }
 
+bool IsOfConnection(HeaderId id) {
+  using enum HeaderId;
+  return id == kConnection || id == kContentLength || id == kTransferEncoding || id == kKeepAlive ||
+         id == kProxyConnection || id == kUpgrade || id == kExpect || id == kTe;
+}
+
 bool AsksForWebSocket(const HeaderBlock& headers) {
   bool named = false, websocket = false;
   for (const Header& h : headers) {

@@ -31,6 +31,9 @@ void ForEachElement(std::string_view list, F f) {
   }
 }
 
+// Frames the message, or belongs to one connection: codecs read and write these themselves.
+bool IsOfConnection(HeaderId id);
+
 // `Upgrade: websocket`, and `Connection` names it (RFC 6455 §4.1, RFC 9110 §7.8).
 bool AsksForWebSocket(const HeaderBlock& headers);
 // Takes Expect out of the list: 0 there was none, 100 the client waits for a 100, 417 it expects something else
