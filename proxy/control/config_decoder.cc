@@ -107,6 +107,11 @@ bool ExpectList(const Entry& entry, Decoder& d) {
   return false;
 }
 
+std::span<const YamlNode> OneOrMore(const YamlNode& value) {
+  if (value.kind == YamlNode::Kind::kList) return value.items;
+  return {&value, 1};
+}
+
 bool ExpectText(const Entry& entry, Decoder& d) {
   const bool scalar = entry.value.kind == YamlNode::Kind::kScalar && !entry.value.IsNull();
   if (!scalar) {
@@ -166,11 +171,9 @@ void DecodeBool(const Entry& entry, Decoder& d, bool* out) {
 
 void DecodeStatuses(const Entry& entry, int least, Decoder& d, StatusSet* out) {
   StatusSet set;
-  const bool list = entry.value.kind == YamlNode::Kind::kList;
-  const size_t count = list ? entry.value.items.size() : 1;
   bool good = true;
-  for (size_t i = 0; i < count; ++i) {
-    const Entry item{entry.key, list ? entry.value.items[i] : entry.value};
+  for (const YamlNode& value : OneOrMore(entry.value)) {
+    const Entry item{entry.key, value};
     good = ExpectText(item, d) && Accept(item, ParseStatuses(item.value.text, least, &set), d) && good;
   }
   if (good) *out = set;

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -84,6 +85,8 @@ std::vector<std::string> ReportUnknownKeys(const YamlNode& map, const std::strin
 // False, and a problem, if `value` is of another kind. `what` names it in the message.
 bool ExpectMap(const YamlNode& value, TextPosition at, const std::string& what, Decoder& d);
 bool ExpectList(const Entry& entry, Decoder& d);
+// The values of a key that takes one value or a list of them.
+std::span<const YamlNode> OneOrMore(const YamlNode& value);
 // One value, no control characters in it.
 bool ExpectText(const Entry& entry, Decoder& d);
 // And not in quotes, since "8" is text and 8 a number. `type` is "a whole number".

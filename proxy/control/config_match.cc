@@ -25,12 +25,11 @@ std::string CheckMethod(std::string_view text) {
 }
 
 void DecodeMethods(const Entry& entry, Decoder& d, RouteDraft& out) {
-  const bool list = entry.value.kind == YamlNode::Kind::kList;
-  const size_t count = list ? entry.value.items.size() : 1;
-  if (count == 0) d.problems.Add(entry.value.at, "'methods' is empty: it would match no request");
-  if (count > kMaxMethods) return d.problems.Add(entry.value.at, "'methods' names more than 16");
-  for (size_t i = 0; i < count; ++i) {
-    const Entry item{entry.key, list ? entry.value.items[i] : entry.value};
+  const std::span<const YamlNode> values = OneOrMore(entry.value);
+  if (values.empty()) d.problems.Add(entry.value.at, "'methods' is empty: it would match no request");
+  if (values.size() > kMaxMethods) return d.problems.Add(entry.value.at, "'methods' names more than 16");
+  for (const YamlNode& value : values) {
+    const Entry item{entry.key, value};
     if (ExpectText(item, d) && Accept(item, CheckMethod(item.value.text), d)) {
       out.conditions.methods.push_back(item.value.text);
     }

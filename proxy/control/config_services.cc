@@ -51,13 +51,12 @@ bool SameOrigin(const OriginModel& a, const OriginModel& b) {
 
 // One URL or a list of them. REQUIRES: `entry` is the region's name and what is under it.
 void DecodeRegionOrigins(const Entry& entry, Decoder& d, ServiceRegionModel& out) {
-  const bool list = entry.value.kind == YamlNode::Kind::kList;
-  const size_t count = list ? entry.value.items.size() : 1;
-  if (count == 0) d.problems.Add(entry.value.at, "region " + Quoted(entry.key.text) + " has no origins");
+  const std::span<const YamlNode> values = OneOrMore(entry.value);
+  if (values.empty()) d.problems.Add(entry.value.at, "region " + Quoted(entry.key.text) + " has no origins");
   std::vector<int> lines;
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < values.size(); ++i) {
     const YamlKey label{"origin", entry.key.at};
-    const Entry item{label, list ? entry.value.items[i] : entry.value};
+    const Entry item{label, values[i]};
     if (!WithinLimit(i, kMaxOriginsPerRegion, "origins in a region", item.value.at, d)) return;
     OriginModel origin;
     if (!ExpectText(item, d) || !Accept(item, ParseOriginUrl(item.value.text, &origin), d)) {
