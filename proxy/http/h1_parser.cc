@@ -18,10 +18,6 @@ const llhttp_settings_t* H1Parser::Settings() {
     llhttp_settings_t s;
     llhttp_settings_init(&s);
     s.on_message_begin = [](llhttp_t* p) { return Self(p)->OnBegin(); };
-    s.on_method = [](llhttp_t* p, const char* at, size_t n) {
-      H1Parser* self = Self(p);
-      return self->AppendText(&self->method_, {at, n}, 64, Failure::kBadMethod) ? 0 : -1;
-    };
     s.on_url = [](llhttp_t* p, const char* at, size_t n) {
       H1Parser* self = Self(p);
       self->header_bytes_ += static_cast<uint32_t>(n);  // the whole head fits into one flush
@@ -35,15 +31,6 @@ const llhttp_settings_t* H1Parser::Settings() {
     s.on_body = [](llhttp_t* p, const char* at, size_t n) {
       Self(p)->sink_.OnBody({reinterpret_cast<const uint8_t*>(at), n});
       return 0;
-    };
-    s.on_chunk_extension_name = [](llhttp_t* p, const char*, size_t n) { return Self(p)->OnExtension(n, true); };
-    s.on_chunk_extension_value = [](llhttp_t* p, const char*, size_t n) { return Self(p)->OnExtension(n, false); };
-    s.on_chunk_extension_name_complete = [](llhttp_t* p) {
-      return Self(p)->extension_name_bytes_ == 0 ? Self(p)->Fail(Failure::kMalformed) : 0;
-    };
-    s.on_chunk_header = [](llhttp_t* p) {
-      // Its lines are trailers from here on: Feed has a look at them first.
-      return p->content_length == 0 ? static_cast<int>(HPE_PAUSED) : 0;
     };
     s.on_message_complete = [](llhttp_t* p) {
       Self(p)->message_done_ = true;
@@ -60,6 +47,7 @@ int H1Parser::Fail(Failure why) {
 }
 
 int H1Parser::OnBegin() {
+  if (arena_) return 0;  // a request began with its method
   arena_ = sink_.OnMessageBegin();
   if (!arena_) return Fail(Failure::kMalformed);  // bytes nobody asked for
   headers_ = HeaderBlock(arena_);
@@ -91,12 +79,6 @@ int H1Parser::OnValue(std::string_view piece) {
   return 0;
 }
 
-int H1Parser::OnExtension(size_t size, bool name) {
-  extension_name_bytes_ = name ? extension_name_bytes_ + size : 0;
-  extension_bytes_ += size;
-  return extension_bytes_ > kMaxExtensionBytes ? Fail(Failure::kMalformed) : 0;
-}
-
 int H1Parser::OnHeaderDone() {
   header_bytes_ += 32;
   if (headers_.size() >= limits_.max_headers) return Fail(Failure::kHeadersTooLarge);
@@ -107,8 +89,9 @@ int H1Parser::OnHeaderDone() {
   name_ = value_ = {};
   if (!IsToken(name)) return Fail(Failure::kMalformed);
   if (in_trailers_) {
-    if (IsForbiddenTrailer(id)) return Fail(Failure::kMalformed);
-    headers_.Add(name, value, id);
+    const TrailerRule rule = RuleOfTrailer(id);
+    if (rule == TrailerRule::kRefuse) return Fail(Failure::kMalformed);
+    if (rule == TrailerRule::kPass) headers_.Add(name, value, id);
     return 0;
   }
   switch (id) {
@@ -159,7 +142,9 @@ int H1Parser::OnHeadersDone() {
   headers_ = HeaderBlock(arena_);
   header_bytes_ = 0;
   in_trailers_ = true;
-  return action == H1ParserSink::Head::kNoBody ? 1 : 0;
+  if (action == H1ParserSink::Head::kNoBody) return 1;
+  in_chunks_ = chunked_;
+  return in_chunks_ ? static_cast<int>(HPE_PAUSED) : 0;
 }
 
 // A request line has exactly two spaces, and HTTP behind the second: llhttp would take RTSP and ICE as well. A reason
@@ -178,41 +163,105 @@ bool H1Parser::ScanFirstLine(const uint8_t* at, const uint8_t* end) {
   return true;
 }
 
-// For heads and trailers. Lines end in CR LF (a bare LF is read as a line end by some and as text by others), and none
-// but the first begins with white space (obs-fold, RFC 9112 §5.2).
-bool H1Parser::ScanHead(std::span<const uint8_t> bytes) {
+// For heads and trailers: how many of the bytes belong to it, or a failure. Lines end in CR LF (a bare LF is read as a
+// line end by some and as text by others), and none but the first begins with white space (obs-fold, RFC 9112 §5.2).
+size_t H1Parser::ScanHead(std::span<const uint8_t> bytes) {
   const uint8_t* at = bytes.data();
   const uint8_t* const end = at + bytes.size();
+  const auto fail = [this] {
+    Fail(Failure::kMalformed);
+    return size_t{0};
+  };
   while (at < end) {
-    if (line_bytes_ == 0 && !first_line_ && (*at == ' ' || *at == '\t')) return false;
+    if (line_bytes_ == 0 && !first_line_ && (*at == ' ' || *at == '\t')) return fail();
     const auto* lf = static_cast<const uint8_t*>(std::memchr(at, '\n', static_cast<size_t>(end - at)));
     const uint8_t* stop = lf ? lf : end;
     line_bytes_ += static_cast<uint32_t>(stop - at);
-    if (first_line_ && !ScanFirstLine(at, stop)) return false;
+    if (first_line_ && !ScanFirstLine(at, stop)) return fail();
     if (stop > at) last_byte_ = stop[-1];
-    if (!lf) return true;
-    if (last_byte_ != '\r' || line_bytes_ == 0) return false;
+    if (!lf) break;
+    if (last_byte_ != '\r' || line_bytes_ == 0) return fail();
     const bool empty = line_bytes_ == 1;  // the CR
+    at = lf + 1;
     if (first_line_ && !empty) {
-      if (requests_ && first_line_spaces_ != 2) return false;
+      if (requests_ && first_line_spaces_ != 2) return fail();
       first_line_ = false;
     } else if (!first_line_ && empty) {
       head_scanned_ = true;
-      return true;
+      return static_cast<size_t>(at - bytes.data());
     }
     line_bytes_ = 0;
     last_byte_ = 0;
-    at = lf + 1;
   }
-  return true;
+  return bytes.size();
 }
 
 size_t H1Parser::Feed(std::span<const uint8_t> bytes) {
   if (failure_ != Failure::kNone || bytes.empty()) return 0;
-  if (!head_scanned_ && !ScanHead(bytes)) {
-    Fail(Failure::kMalformed);
-    return 0;
+  if (in_chunks_) return ReadChunks(bytes);
+  if (head_scanned_) return Execute(bytes);  // a body
+  const size_t head = ScanHead(bytes);
+  return failure_ == Failure::kNone ? ReadHead(bytes.first(head)) : 0;
+}
+
+// Up to and including the space behind it.
+size_t H1Parser::ReadMethod(std::span<const uint8_t> bytes) {
+  size_t at = 0;
+  if (!arena_) {
+    while (at < bytes.size() && (bytes[at] == '\r' || bytes[at] == '\n')) ++at;  // empty lines, RFC 9112 §2.2
+    if (at == bytes.size() || OnBegin() != 0) return at;
   }
+  const size_t begin = at;
+  while (at < bytes.size() && IsTokenChar(static_cast<char>(bytes[at]))) ++at;
+  const std::string_view piece(reinterpret_cast<const char*>(bytes.data()) + begin, at - begin);
+  if (!AppendText(&method_, piece, kMaxMethodBytes, Failure::kBadMethod) || at == bytes.size()) return at;
+  int refused = bytes[at] == ' ' ? CheckMethod(method_) : 400;
+  if (refused == 0 && method_ == "CONNECT") refused = 501;  // its target has a form of its own
+  if (refused) {
+    Fail(refused == 501 ? Failure::kBadMethod : Failure::kMalformed);
+    return at;
+  }
+  method_read_ = true;
+  static constexpr uint8_t kStandIn[] = {'G', 'E', 'T', ' '};
+  Execute(kStandIn);
+  return at + 1;
+}
+
+size_t H1Parser::ReadHead(std::span<const uint8_t> bytes) {
+  size_t taken = requests_ && !method_read_ ? ReadMethod(bytes) : 0;
+  while (taken < bytes.size() && failure_ == Failure::kNone) {
+    const auto rest = bytes.subspan(taken);
+    const auto* tab = static_cast<const uint8_t*>(std::memchr(rest.data(), '\t', rest.size()));
+    const size_t before = tab ? static_cast<size_t>(tab - rest.data()) : rest.size();
+    const size_t n = before > 0 ? Execute(rest.first(before)) : 0;
+    taken += n;
+    if (n < before || !tab || failure_ != Failure::kNone) break;
+    // White space like any other (RFC 9110 §5.5), but llhttp wants a space behind the digits of a length.
+    static constexpr uint8_t kSpace[] = {' '};
+    Execute(EqualsIgnoreCase(name_, "content-length") ? std::span(kSpace) : rest.subspan(before, 1));
+    ++taken;
+  }
+  return taken;
+}
+
+size_t H1Parser::ReadChunks(std::span<const uint8_t> bytes) {
+  std::span<const uint8_t> data;
+  const size_t taken = chunks_.Feed(bytes, &data);
+  if (chunks_.bad()) Fail(Failure::kMalformed);
+  if (chunks_.last()) {
+    in_chunks_ = false;
+    // Trailers are read like a head, without a first line.
+    head_scanned_ = false;
+    line_bytes_ = 0;
+    last_byte_ = 0;
+    static constexpr uint8_t kLastChunk[] = {'0', '\r', '\n'};
+    Execute(kLastChunk);
+  }
+  if (!data.empty()) sink_.OnBody(data);
+  return taken;
+}
+
+size_t H1Parser::Execute(std::span<const uint8_t> bytes) {
   const char* begin = reinterpret_cast<const char*>(bytes.data());
   const llhttp_errno_t code = llhttp_execute(&parser_, begin, bytes.size());
   if (code == HPE_OK) return bytes.size();
@@ -220,18 +269,9 @@ size_t H1Parser::Feed(std::span<const uint8_t> bytes) {
   const size_t taken = stop ? static_cast<size_t>(stop - begin) : 0;
   if (code == HPE_PAUSED) {
     llhttp_resume(&parser_);
-    if (message_done_) {
-      sink_.OnMessageEnd();
-    } else {
-      head_scanned_ = false;
-      line_bytes_ = 0;
-      last_byte_ = 0;
-    }
-    return taken;
-  }
-  if (failure_ == Failure::kNone) {
-    failure_ = code == HPE_INVALID_METHOD              ? Failure::kBadMethod
-               : code == HPE_INVALID_VERSION           ? Failure::kBadVersion
+    if (message_done_) sink_.OnMessageEnd();
+  } else if (failure_ == Failure::kNone) {
+    failure_ = code == HPE_INVALID_VERSION             ? Failure::kBadVersion
                : code == HPE_INVALID_TRANSFER_ENCODING ? Failure::kBadTransferEncoding
                                                        : Failure::kMalformed;
   }
@@ -260,8 +300,8 @@ void H1Parser::Reset() {
   last_byte_ = 0;
   line_bytes_ = 0;
   first_line_spaces_ = 0;
-  extension_bytes_ = extension_name_bytes_ = 0;
-  chunked_ = keep_alive_ = in_trailers_ = message_done_ = protocol_next_ = false;
+  chunks_ = {};
+  chunked_ = keep_alive_ = in_trailers_ = message_done_ = protocol_next_ = method_read_ = in_chunks_ = false;
 }
 
 }  // namespace meridian

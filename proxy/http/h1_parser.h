@@ -2,6 +2,9 @@
 // the request line, header limits, `Transfer-Encoding` only as exactly `chunked` and only in HTTP/1.1. Requests and
 // responses alike; one message at a time.
 //
+// Where llhttp refuses what is valid we read ourselves: methods (it knows some forty, and sees a GET for each), chunks
+// (ChunkDecoder; it sees the last one only, and the trailers behind it), a tab in the line of Content-Length.
+//
 // The parser keeps nothing of the input: head text is copied into the arena of the message, bodies are handed on.
 #pragma once
 
@@ -11,6 +14,7 @@
 #include <span>
 #include <string_view>
 
+#include "http/chunk_decoder.h"
 #include "http/codec.h"
 #include "meridian/arena.h"
 #include "meridian/message.h"
@@ -44,9 +48,6 @@ class H1Parser {
     kBadMethod
   };
 
-  // Chunk extensions of one message: they belong to no body, but cost their bytes (RFC 9112 §7.1.1).
-  static constexpr size_t kMaxExtensionBytes = 4 * 1024;
-
   H1Parser(bool requests, const MessageLimits& limits, H1ParserSink& sink);
 
   // Returns how many bytes were taken. Fewer than given: the rest is to be fed again, after a message's end as the next
@@ -76,12 +77,15 @@ class H1Parser {
   static H1Parser* Self(llhttp_t* p) { return static_cast<H1Parser*>(p->data); }
   static const llhttp_settings_t* Settings();
   int Fail(Failure why);
+  size_t ReadMethod(std::span<const uint8_t> bytes);
+  size_t ReadHead(std::span<const uint8_t> bytes);
+  size_t ReadChunks(std::span<const uint8_t> bytes);
+  size_t Execute(std::span<const uint8_t> bytes);
   bool ScanFirstLine(const uint8_t* at, const uint8_t* end);
-  bool ScanHead(std::span<const uint8_t> bytes);
+  size_t ScanHead(std::span<const uint8_t> bytes);
   int OnField(std::string_view piece);
   int OnValue(std::string_view piece);
   int OnHeaderDone();
-  int OnExtension(size_t size, bool name);
   int OnHeadersDone();
   bool ReadKeepAlive() const;
   int OnBegin();
@@ -102,8 +106,9 @@ class H1Parser {
   bool keep_alive_ = false;
   bool in_trailers_ = false;
   bool message_done_ = false;
-  size_t extension_bytes_ = 0;
-  size_t extension_name_bytes_ = 0;  // of the extension under way
+  bool method_read_ = false;
+  bool in_chunks_ = false;  // before the trailers
+  ChunkDecoder chunks_;
   // What llhttp lets pass in a head, found by a look at its raw lines.
   bool head_scanned_ = false;  // the empty line was seen
   bool first_line_ = true;

@@ -98,7 +98,6 @@ Arena* H1Server::OnMessageBegin() {
 
 int H1Server::ReadTarget(RequestHead* head) {
   std::string_view target = parser_.target();
-  if (head->method == Method::kConnect) return 501;
   if (target == "*") {
     head->path = target;
     return head->method == Method::kOptions ? 0 : 400;

@@ -39,7 +39,9 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
       return 0;
     }
     const HeaderId header = IdentifyHeader(name);
-    if (head_done_ && IsForbiddenTrailer(header)) return 0;
+    const TrailerRule rule = head_done_ ? RuleOfTrailer(header) : TrailerRule::kPass;
+    if (rule == TrailerRule::kRefuse) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (rule == TrailerRule::kDrop) return 0;
     headers_.Add(arena.Copy(name), arena.Copy(value), header);
     return 0;
   }

@@ -6,6 +6,7 @@ namespace meridian {
 namespace {
 
 constexpr Error kFlood{ErrorCode::kTooLarge, Fault::kClient, Retry::kNever, "flood of control frames"};
+constexpr Error kOutOfOrder{ErrorCode::kProtocol, Fault::kClient, Retry::kNever, "HTTP/2 protocol error"};
 constexpr Error kClientClosed{ErrorCode::kClosedEarly, Fault::kClient, Retry::kNever, "client closed"};
 
 }  // namespace
@@ -25,14 +26,14 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
     const MessageLimits& limits = server_.limits_;
     const uint32_t most = head_done_ ? limits.max_trailer_bytes : limits.max_header_bytes;
     if (!CountField(name.size(), value.size(), most, limits.max_headers)) {
-      if (head_done_) server_.ResetStream(id, NGHTTP2_ENHANCE_YOUR_CALM);
-      refused_ = 431;
-      return 0;
+      return Refuse(431, NGHTTP2_ENHANCE_YOUR_CALM);
     }
     Arena& arena = handler_->arena();
     if (name.front() != ':') {
       const HeaderId header = IdentifyHeader(name);
-      if (head_done_ && IsForbiddenTrailer(header)) return 0;
+      const TrailerRule rule = head_done_ ? RuleOfTrailer(header) : TrailerRule::kPass;
+      if (rule == TrailerRule::kRefuse) return Refuse(400, NGHTTP2_PROTOCOL_ERROR);
+      if (rule == TrailerRule::kDrop) return 0;
       headers_.Add(arena.Copy(name), arena.Copy(value), header);
       return 0;
     }
@@ -61,7 +62,7 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
   }
 
   void InEnd() {
-    if (!handler_) return;
+    if (!handler_ || refused_) return;
     if (headers_.empty()) {
       in_->Finish();
     } else {
@@ -115,6 +116,12 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
   void Reset(bool nothing_done) override { ResetByUs(nothing_done ? NGHTTP2_REFUSED_STREAM : NGHTTP2_INTERNAL_ERROR); }
 
  private:
+  // A head is answered with the status; behind one the stream ends with the code, and its body as a broken one.
+  int Refuse(int status, uint32_t code) {
+    if (head_done_) server_.ResetStream(id, code);
+    refused_ = status;
+    return 0;
+  }
   void ResetByUs(uint32_t code) {
     own_reset_ = true;
     server_.ResetStream(id, code);
@@ -127,7 +134,7 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
     if (head_.method == Method::kConnect) {
       if (const int status = CheckConnect()) return status;
     }
-    if (!IsToken(head_.method_text)) return 400;
+    if (const int status = CheckMethod(head_.method_text)) return status;
     if (head_.path.size() > server_.limits_.max_target_bytes) return 414;
     const bool asterisk = head_.path == "*" && head_.method == Method::kOptions;
     if (!asterisk && (head_.path.empty() || head_.path.front() != '/')) return 400;
@@ -254,7 +261,22 @@ void H2Server::Charge(TokenBucket& bucket, double cost) {
 
 void H2Server::EndFlood() { Terminate(NGHTTP2_ENHANCE_YOUR_CALM, kFlood); }
 
+// nghttp2 ignores both of these (RFC 9113 §5.1.1, §6.3). Between two new streams others may have been passed over,
+// which closes them; only the last such gap is remembered, since nobody leaves any.
+bool H2Server::BreaksOrder(const nghttp2_frame_hd& head) {
+  if (head.type == NGHTTP2_PRIORITY) return head.stream_id == 0;
+  if (head.type != NGHTTP2_HEADERS) return false;
+  if (head.stream_id <= newest_) return head.stream_id > skipped_from_ && head.stream_id < skipped_to_;
+  if (head.stream_id > newest_ + 2) {
+    skipped_from_ = newest_;
+    skipped_to_ = head.stream_id;
+  }
+  newest_ = head.stream_id;
+  return false;
+}
+
 void H2Server::OnFrameBegin(const nghttp2_frame_hd& head) {
+  if (BreaksOrder(head)) return Terminate(NGHTTP2_PROTOCOL_ERROR, kOutOfOrder);
   if (head.type == NGHTTP2_HEADERS) return glitches_.Earn(kEarnedByRequest);
   if (head.type != NGHTTP2_DATA) Charge(glitches_);
 }

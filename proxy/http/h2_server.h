@@ -66,6 +66,7 @@ class H2Server final : public ServerCodec, private H2Session {
   void OnResetSent(H2Stream* stream, uint32_t code) override;
   void Charge(TokenBucket& bucket, double cost = 1);
   void EndFlood();
+  bool BreaksOrder(const nghttp2_frame_hd& head);
   bool RoomForStream();
 
   ServerSink& sink_;
@@ -74,7 +75,9 @@ class H2Server final : public ServerCodec, private H2Session {
   FrameMeter meter_;
   TokenBucket glitches_;
   TokenBucket resets_;
-  std::deque<TimePoint> cancelled_;  // until when each of them counts
+  int32_t newest_ = 0;                         // of the client's streams
+  int32_t skipped_from_ = 0, skipped_to_ = 0;  // between these two it never opened one
+  std::deque<TimePoint> cancelled_;            // until when each of them counts
   // Answered streams whose clients still send, and until when they may.
   struct Unwanted {
     int32_t id;

@@ -109,11 +109,22 @@ int TakeExpect(HeaderBlock& headers) {
   return found;
 }
 
+bool IsTokenChar(char c) { return kToken[static_cast<unsigned char>(c)]; }
+
 bool IsToken(std::string_view text) {
   for (char c : text) {
-    if (!kToken[static_cast<unsigned char>(c)]) return false;
+    if (!IsTokenChar(c)) return false;
   }
   return !text.empty();
+}
+
+int CheckMethod(std::string_view method) {
+  if (!IsToken(method)) return 400;
+  if (method.size() > kMaxMethodBytes) return 501;
+  for (char c : method) {
+    if (!(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && c != '-' && c != '_') return 501;
+  }
+  return 0;
 }
 
 bool IsAuthority(std::string_view text) {
@@ -170,24 +181,25 @@ int64_t ParseContentLength(std::string_view text) {
   return value;
 }
 
-bool IsForbiddenTrailer(HeaderId id) {
+TrailerRule RuleOfTrailer(HeaderId id) {
   switch (id) {
     case HeaderId::kContentLength:
     case HeaderId::kTransferEncoding:
     case HeaderId::kHost:
-    case HeaderId::kTrailer:
     case HeaderId::kConnection:
     case HeaderId::kTe:
     case HeaderId::kUpgrade:
     case HeaderId::kKeepAlive:
     case HeaderId::kProxyConnection:
+      return TrailerRule::kRefuse;
+    case HeaderId::kTrailer:
     case HeaderId::kAuthorization:
     case HeaderId::kCookie:
     case HeaderId::kContentType:
     case HeaderId::kExpect:
-      return true;
+      return TrailerRule::kDrop;
     default:
-      return false;
+      return TrailerRule::kPass;
   }
 }
 

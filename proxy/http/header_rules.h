@@ -41,6 +41,11 @@ bool AsksForWebSocket(const HeaderBlock& headers);
 int TakeExpect(HeaderBlock& headers);
 // RFC 9110 §5.6.2, not empty.
 bool IsToken(std::string_view text);
+bool IsTokenChar(char c);
+// 0, or the status to refuse a method with: 400 if it is no token, 501 if it is none that travels. That takes more than
+// the standard's names (QUERY, PROPFIND, M-SEARCH), but only what no reader could take for another one: no lower case.
+inline constexpr size_t kMaxMethodBytes = 32;
+int CheckMethod(std::string_view method);
 // host[:port] with nothing that could be read two ways: no user info, slash, space, control; brackets only around an
 // IPv6 literal.
 bool IsAuthority(std::string_view text);
@@ -48,7 +53,9 @@ bool IsAuthority(std::string_view text);
 std::string_view LowerCopy(Arena& arena, std::string_view text);
 // Non-negative decimal without sign, at most 2^62; kUnknownLength when it is not.
 int64_t ParseContentLength(std::string_view text);
-// Fields that may not come as trailers (RFC 9110 §6.5.1): framing, routing, authentication.
-bool IsForbiddenTrailer(HeaderId id);
+// What becomes of a field behind the body (RFC 9110 §6.5.1). Refused: what frames a message, addresses it or belongs to
+// the connection, since a reader that merged it would see another message. Dropped: what is too late there.
+enum class TrailerRule : uint8_t { kPass, kDrop, kRefuse };
+TrailerRule RuleOfTrailer(HeaderId id);
 
 }  // namespace meridian

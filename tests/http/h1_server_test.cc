@@ -303,7 +303,7 @@ TEST_F(H1ServerTest, RequestsThatCanBeReadTwoWaysAreRefused) {
   EXPECT_EQ(Refused("GET * HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
   EXPECT_EQ(Refused("GET a HTTP/1.1\r\nHost: a\r\n\r\n"), 400);
   EXPECT_EQ(Refused("CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"), 501);
-  EXPECT_EQ(Refused("BREW / HTTP/1.1\r\nHost: a\r\n\r\n"), 501);
+  EXPECT_EQ(Refused("brew / HTTP/1.1\r\nHost: a\r\n\r\n"), 501);
   EXPECT_EQ(Refused("GET / HTTP/1.1\r\nHost: a\r\nExpect: money\r\n\r\n"), 417);
   EXPECT_EQ(Refused("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"), 400);
   EXPECT_EQ(Refused("GET /" + std::string(9000, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n"), 414);

@@ -20,9 +20,8 @@ constexpr std::string_view kUnreserved = "abcxyzABCXYZ019-._~";
 constexpr std::string_view kSubDelims = "!$&'()*+,;=:@";
 constexpr std::string_view kTokenLower = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz";
 
-// Methods that the parser of HTTP/1 knows: it refuses any other with 501, HTTP/2 passes every token on.
-constexpr const char* kMethods[] = {"GET",    "GET",   "GET",     "HEAD",     "POST",   "POST",     "PUT",
-                                    "DELETE", "PATCH", "OPTIONS", "PROPFIND", "REPORT", "M-SEARCH", "PURGE"};
+constexpr const char* kMethods[] = {"GET",   "GET",     "GET",      "HEAD",   "POST",     "POST",  "PUT",   "DELETE",
+                                    "PATCH", "OPTIONS", "PROPFIND", "REPORT", "M-SEARCH", "PURGE", "QUERY", "BREW"};
 
 std::string Escape(Seeded& chance) {
   // Of %00 nothing good can come; everything else is legal.
