@@ -97,6 +97,7 @@ char* Put(char* to, std::string_view text) {
 }  // namespace
 
 Arena::~Arena() {
+  live_bytes_ -= footprint_;
   while (Chunk* chunk = chunks_) {
     chunks_ = chunk->next;
     if (chunk->size == kChunk) {
@@ -110,6 +111,7 @@ Arena::~Arena() {
 Arena::Chunk* Arena::AddChunk(size_t size) {
   chunks_ = ::new (TakeMemory(size)) Chunk{chunks_, size};
   footprint_ += size;
+  live_bytes_ += size;
   return chunks_;
 }
 

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "meridian/arena.h"
+
 namespace meridian {
 
 class BlockPool;
@@ -55,14 +57,15 @@ class BlockPool {
   BlockRef Take(uint32_t capacity);  // kSmall or kLarge
   // Where the next read goes: a large block with at least `room` bytes after its `used`.
   Block* ReadBlock(uint32_t room);
-  size_t live_bytes() const { return live_bytes_; }  // out of the pool now, and charged
-  // Bytes in flight that lie elsewhere.
+  // What requests in flight hold on this thread: blocks out of the pool, what was charged, arenas.
+  size_t live_bytes() const { return live_bytes_ + Arena::LiveBytes(); }
+  // Bytes that lie elsewhere.
   void Charge(size_t bytes) { live_bytes_ += bytes; }
   void Discharge(size_t bytes) { live_bytes_ -= bytes; }
   // From so many live bytes on memory is tight: whoever can wait takes in nothing that it cannot pass on
   // (policy/overload.h).
   void set_tight_from(size_t bytes) { tight_from_ = bytes; }
-  bool tight() const { return live_bytes_ >= tight_from_; }
+  bool tight() const { return live_bytes() >= tight_from_; }
 
  private:
   friend class BlockRef;

@@ -38,6 +38,7 @@ FreeList& LocalFreeList() {
 }  // namespace
 
 void* Exchange::operator new(size_t size) {
+  BlockPool::Local().Charge(size);
   auto& list = LocalFreeList().list;
   if (list.empty()) return ::operator new(size);
   void* p = list.back();
@@ -46,6 +47,7 @@ void* Exchange::operator new(size_t size) {
 }
 
 void Exchange::operator delete(void* p) {
+  BlockPool::Local().Discharge(sizeof(Exchange));
   auto& list = LocalFreeList().list;
   if (list.size() < FreeList::kKeep) {
     list.push_back(p);

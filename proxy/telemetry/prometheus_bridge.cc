@@ -175,7 +175,7 @@ void AddWorkerTotals(Page& page, const Workers& workers, uint64_t access_log_wri
   page.AddGauge("meridian_origin_connections", "Connections with origins now.",
                 SumOpen(workers, &WorkerStats::origin_connections_opened, &WorkerStats::origin_connections_closed));
 
-  page.AddGauge("meridian_buffer_bytes", "Bytes of messages on their way, in memory.",
+  page.AddGauge("meridian_buffer_bytes", "Bytes that requests under way hold: heads, bodies, their state.",
                 static_cast<double>(Sum(workers, [](const WorkerStats& w) -> const Cell& { return w.buffer_bytes; })));
   uint64_t level = 0;
   for (const WorkerStats* worker : workers) level = std::max(level, worker->overload_level.Get());

@@ -89,7 +89,7 @@ struct alignas(64) WorkerStats {
   Cell limit_memory_requests;     // refused for want of memory
   Cell limit_memory_keep_alive;   // connections asked to go
   Cell limit_memory_connections;  // closed unheard
-  Cell buffer_bytes;              // in flight, by the last look
+  Cell buffer_bytes;              // held by requests under way, by the last look
   Cell overload_level;            // now
   Cell limit_proxy_headers;       // connections whose PROXY header was none
   Cell misdirected_requests;      // 421: for the host of another certificate

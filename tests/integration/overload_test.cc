@@ -168,5 +168,37 @@ TEST_F(Overload, ManyStreamsThatTakeNothingHoldNoMoreThanTheLimit) {
   EXPECT_EQ(Curl({"-o", "/dev/null", "http://127.0.0.1:" + std::to_string(edge.port()) + "/"}).downloaded, 1u << 20);
 }
 
+// Requests without any body, with heads of 15 KB, whose origin thinks: what they hold is not on its way anywhere, but
+// it is held.
+TEST_F(Overload, HeadsOfRequestsThatWaitAreMemoryToo) {
+  ThinkingOrigin origin;
+  EdgeConfig config = Config(origin);
+  config.services[0].pool = "{ max_connections: 1 }";  // the others wait for it
+  Edge edge(config);
+  std::vector<std::unique_ptr<Connection>> clients;
+  for (int i = 0; i < 20 && Level(edge) < 1; ++i) {
+    clients.push_back(Connection::Open(edge.port()));
+    ASSERT_TRUE(clients.back());
+    std::string bytes = std::string(h2::kPreface) + h2::Settings();
+    for (uint32_t s = 0; s < 100; ++s) {
+      bytes += h2::Headers(2 * s + 1, {{":method", "PUT"},
+                                       {":scheme", "http"},
+                                       {":authority", "shop.example"},
+                                       {":path", "/"},
+                                       {"x-long", std::string(15'000, 'x')}});
+    }
+    ASSERT_TRUE(clients.back()->Send(bytes, Deadline(5s)));
+    const double before = edge.MetricSum("meridian_buffer_bytes");
+    EXPECT_TRUE(Eventually([&] { return edge.MetricSum("meridian_buffer_bytes") > before + 1e6 || Level(edge) >= 1; },
+                           5s, 10ms));
+  }
+  EXPECT_EQ(Level(edge), 1);
+  EXPECT_GT(clients.size(), 3u) << "heads count once";
+  EXPECT_TRUE(Eventually([&] { return Limited(edge, "memory_requests") > 0; }, 5s, 10ms));
+  clients.clear();
+  EXPECT_TRUE(
+      Eventually([&] { return Level(edge) == 0 && edge.MetricSum("meridian_buffer_bytes") < 1 << 20; }, 5s, 10ms));
+}
+
 }  // namespace
 }  // namespace meridian::testing

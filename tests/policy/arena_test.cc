@@ -93,6 +93,19 @@ TEST(Arena, ConcatJoinsAnyKindOfText) {
   EXPECT_EQ(arena.Concat(std::string_view{}, "a", std::string_view{}), "a");
 }
 
+TEST(Arena, AThreadKnowsWhatItsArenasHold) {
+  const size_t before = Arena::LiveBytes();
+  {
+    Arena small, large;
+    EXPECT_EQ(Arena::LiveBytes(), before) << "an arena that was never used holds nothing";
+    small.Copy("text");
+    large.Copy(std::string(100'000, 'x'));
+    EXPECT_EQ(Arena::LiveBytes() - before, small.footprint() + large.footprint());
+    EXPECT_GE(Arena::LiveBytes() - before, 100'000u);
+  }
+  EXPECT_EQ(Arena::LiveBytes(), before) << "a chunk that is kept for the next arena is free";
+}
+
 TEST(Arena, AThreadThatEndsLeavesNothingBehind) {
   // The leak checker of the address sanitizer build is the judge of this one.
   std::thread([] {
