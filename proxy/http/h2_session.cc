@@ -111,8 +111,10 @@ const nghttp2_session_callbacks* H2Session::Callbacks() {
     if (nghttp2_session_callbacks_new(&c) != 0) std::abort();
     nghttp2_session_callbacks_set_on_begin_frame_callback(
         c, [](nghttp2_session*, const nghttp2_frame_hd* head, void* self) {
-          static_cast<H2Session*>(self)->OnFrameBegin(*head);
-          return 0;
+          auto* session = static_cast<H2Session*>(self);
+          if (!session->error_) session->OnFrameBegin(*head);
+          // Nothing behind what ended the connection is read, also if it came in the same piece.
+          return session->error_ ? static_cast<int>(NGHTTP2_ERR_CALLBACK_FAILURE) : 0;
         });
     nghttp2_session_callbacks_set_on_begin_headers_callback(
         c, [](nghttp2_session*, const nghttp2_frame* frame, void* self) {

@@ -36,7 +36,7 @@ inline std::string WithoutFarewell(const std::string& reading) {
 // nghttp2's:
 // - it counts each piece of a CONTINUATION's frame head as a CONTINUATION, and allows as many as eight have bytes;
 // - after a GOAWAY it has no ear for the next piece, but still reads this one to its end;
-// - so it does after a flood, which ends the connection: what came of requests in that piece may differ.
+// - a flood that the heads of a piece's frames show (FrameMeter) ends the connection before that piece is read.
 template <typename Read>
 void ExpectSameInPieces(std::string_view bytes, uint8_t choice, Read read) {
   const H2Input input = LookAt(bytes);

@@ -276,6 +276,8 @@ std::vector<Case> Frames() {
       {"9113 6_3 PRIORITY is ignored", Frame(kPriority, 0, 5, Number(0, 4) + "\x10") + Get(), "GET a/"},
       {"9113 6_3 PRIORITY of four bytes", Frame(kPriority, 0, 1, "1234"), " goaway FRAME_SIZE"},
       {"9113 6_3 PRIORITY on the connection", Frame(kPriority, 0, 0, Number(1, 4) + "\x10"), " goaway PROTOCOL_ERROR"},
+      {"9113 5_4_1 nothing behind a connection error is read", Frame(kPriority, 0, 0, Number(1, 4) + "\x10") + Get(),
+       " goaway PROTOCOL_ERROR"},
       {"9113 6_4 a reset", Open() + Rst(1), "POST a/ =!"},
       {"9113 6_4 reset of an idle stream", Rst(1), " goaway PROTOCOL_ERROR"},
       {"9113 6_4 reset of the connection", Rst(0), " goaway PROTOCOL_ERROR"},
