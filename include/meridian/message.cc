@@ -99,13 +99,18 @@ Method IdentifyMethod(std::string_view token) {
     case 5:
       if (Is(token, "PATCH")) return kPatch;
       if (Is(token, "TRACE")) return kTrace;
+      if (Is(token, "QUERY")) return kOtherSafe;
       break;
     case 6:
       if (Is(token, "DELETE")) return kDelete;
+      if (Is(token, "REPORT") || Is(token, "SEARCH")) return kOtherSafe;
       break;
     case 7:
       if (Is(token, "OPTIONS")) return kOptions;
       if (Is(token, "CONNECT")) return kConnect;
+      break;
+    case 8:
+      if (Is(token, "PROPFIND")) return kOtherSafe;
       break;
     default:
       break;

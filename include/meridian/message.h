@@ -116,12 +116,24 @@ std::string_view WithoutPort(std::string_view authority);
 // A message of gRPC, by its content-type.
 bool IsGrpc(const HeaderBlock& headers);
 
-enum class Method : uint8_t { kGet, kHead, kPost, kPut, kDelete, kOptions, kTrace, kPatch, kConnect, kOther };
+enum class Method : uint8_t {
+  kGet,
+  kHead,
+  kPost,
+  kPut,
+  kDelete,
+  kOptions,
+  kTrace,
+  kPatch,
+  kConnect,
+  kOtherSafe,  // one that only asks, by IANA's registry: PROPFIND, QUERY, REPORT, SEARCH
+  kOther
+};
 Method IdentifyMethod(std::string_view token);  // case-sensitive (RFC 9110 §9.1)
 // RFC 9110 §9.2.2.
 constexpr bool IsIdempotent(Method m) {
   return m == Method::kGet || m == Method::kHead || m == Method::kPut || m == Method::kDelete ||
-         m == Method::kOptions || m == Method::kTrace;
+         m == Method::kOptions || m == Method::kTrace || m == Method::kOtherSafe;
 }
 
 enum class HttpVersion : uint8_t { kHttp10, kHttp11, kHttp2 };

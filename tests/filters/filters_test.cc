@@ -110,6 +110,7 @@ TEST(OriginFailover, FollowsTheRulesOfReplay) {
       {"PUT and DELETE are idempotent", Failing(502), kDelete, false, false, kNext},
       {"POST was processed: never twice", Failing(503), kPost, false, false, kStay},
       {"PATCH was processed: never twice", Failing(503), kPatch, false, false, kStay},
+      {"a method that only asks goes on", Failing(503), kOtherSafe, false, false, kNext},
       {"an unknown method may do anything", Failing(503), kOther, false, false, kStay},
       {"POST with an Idempotency-Key may go on", Failing(503), kPost, true, false, kNext},
       {"a body that was given away is gone", Failing(503), kPut, false, true, kStay},

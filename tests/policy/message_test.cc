@@ -73,8 +73,11 @@ TEST(IdentifyMethod, KnowsTheMethodsAndTheirCase) {
       {"PUT", Method::kPut},     {"DELETE", Method::kDelete}, {"OPTIONS", Method::kOptions},
       {"TRACE", Method::kTrace}, {"PATCH", Method::kPatch},   {"CONNECT", Method::kConnect},
   };
+  for (std::string_view token : {"PROPFIND", "QUERY", "REPORT", "SEARCH"}) {
+    EXPECT_EQ(IdentifyMethod(token), Method::kOtherSafe) << token;
+  }
   for (auto [token, method] : methods) EXPECT_EQ(IdentifyMethod(token), method) << token;
-  for (std::string_view token : {"", "get", "GETS", "BREW", "PURGE", "REPORT", "PROPFIND"}) {
+  for (std::string_view token : {"", "get", "GETS", "BREW", "PURGE", "PROPPATCH", "query", "MOVE"}) {
     EXPECT_EQ(IdentifyMethod(token), Method::kOther) << token;
   }
 }
