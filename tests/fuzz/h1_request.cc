@@ -9,7 +9,7 @@ namespace {
 std::string WithoutStatus(std::string reading) {
   for (const char* status : {"400", "414", "431", "501", "505", "..."}) {
     const size_t at = reading.rfind(status);
-    if (at != std::string::npos && (at == 0 || reading.compare(at - 3, 3, " / ") == 0)) {
+    if (at != std::string::npos && (at == 0 || reading.substr(0, at).ends_with(" / "))) {
       return reading.substr(0, at) + "refused";
     }
   }

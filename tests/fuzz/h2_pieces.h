@@ -32,7 +32,7 @@ inline std::string WithoutFarewell(const std::string& reading) {
   return at == std::string::npos ? reading : reading.substr(0, at) + " ends";
 }
 
-// `read(cuts)`: the reading, without the bytes of broken bodies. Three things depend on the pieces, all of them
+// `read(cuts)`: the reading, without the bytes of broken bodies. Three things depend on the pieces, two of them
 // nghttp2's:
 // - it counts each piece of a CONTINUATION's frame head as a CONTINUATION, and allows as many as eight have bytes;
 // - after a GOAWAY it has no ear for the next piece, but still reads this one to its end;
