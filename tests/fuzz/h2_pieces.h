@@ -26,16 +26,15 @@ inline H2Input LookAt(std::string_view bytes) {
   return input;
 }
 
-// Both have ended; what is said at the end may differ.
+// What is said at the end may differ.
 inline std::string WithoutFarewell(const std::string& reading) {
-  const size_t at = std::min(reading.rfind(" goaway "), reading.rfind(" dead"));
-  return at == std::string::npos ? reading : reading.substr(0, at) + " ends";
+  return reading.substr(0, std::min(reading.rfind(" goaway "), reading.rfind(" dead")));
 }
 
 // `read(cuts)`: the reading, without the bytes of broken bodies. Three things depend on the pieces, two of them
 // nghttp2's:
 // - it counts each piece of a CONTINUATION's frame head as a CONTINUATION, and allows as many as eight have bytes;
-// - after a GOAWAY it has no ear for the next piece, but still reads this one to its end;
+// - after a GOAWAY it has no ear for the next piece, but still reads this one to its end: it may hear of more requests;
 // - a flood that the heads of a piece's frames show (FrameMeter) ends the connection before that piece is read.
 template <typename Read>
 void ExpectSameInPieces(std::string_view bytes, uint8_t choice, Read read) {
@@ -45,7 +44,7 @@ void ExpectSameInPieces(std::string_view bytes, uint8_t choice, Read read) {
     const std::string pieces = read(cuts);
     const auto flood = [](const std::string& text) { return text.find("goaway CALM") != std::string::npos; };
     if (flood(whole) && flood(pieces)) return;
-    if (input.goaway) return ExpectSame(WithoutFarewell(whole), WithoutFarewell(pieces));
+    if (input.goaway && WithoutFarewell(whole).starts_with(WithoutFarewell(pieces))) return;
     ExpectSame(whole, pieces);
   };
   if (input.continued > 8) return;
