@@ -155,8 +155,8 @@ void CheckPathCanOccur(const Entry& match, Decoder& d, const std::string& path) 
   const std::optional<std::string_view> canonical = CanonicalTarget(path, d.paths, arena);
   if (canonical == path) return;
   const std::string suggestion = canonical ? "write " + Quoted(*canonical) : "";
-  d.problems.Add(match.value.items[*match.value.IndexOf("path")].at,
-                 "'path' is not spelled as paths are when they are matched", suggestion);
+  d.problems.Add(match.value.ValuePlace("path"), "'path' is not spelled as paths are when they are matched",
+                 suggestion);
 }
 
 void DecodeMatch(const Entry& entry, Decoder& d, RouteDraft& out) {
@@ -164,15 +164,14 @@ void DecodeMatch(const Entry& entry, Decoder& d, RouteDraft& out) {
   RouteModel& route = out.model;
   DecodeSection(entry.value, entry.key.at, "'match'", MatchFields(), d, out);
   route.host = Lower(route.host);
-  const bool path = entry.value.IndexOf("path").has_value();
-  const std::optional<size_t> expression = entry.value.IndexOf("path_regex");
-  if (path && expression) {
-    d.problems.Add(entry.value.keys[*expression].at, "a match has 'path' or 'path_regex', not both");
+  const bool path = entry.value.Find("path") != nullptr;
+  if (path && entry.value.Find("path_regex")) {
+    d.problems.Add(entry.value.KeyPlace("path_regex"), "a match has 'path' or 'path_regex', not both");
   } else if (path) {
     CheckPathCanOccur(entry, d, route.path);
   }
   if (route.path_exact && !path) {
-    d.problems.Add(entry.value.items[*entry.value.IndexOf("exact")].at, "'exact' needs a 'path' to be exact about");
+    d.problems.Add(entry.value.ValuePlace("exact"), "'exact' needs a 'path' to be exact about");
   }
   out.match_known = d.problems.size() == problems;
 }

@@ -8,9 +8,8 @@ namespace {
 // The value under "a.b" below `map`, or null.
 const YamlNode* Under(const YamlNode& map, std::string_view path) {
   const size_t dot = path.find('.');
-  const std::optional<size_t> i = map.IndexOf(path.substr(0, dot));
-  if (!i) return nullptr;
-  return dot == std::string_view::npos ? &map.items[*i] : Under(map.items[*i], path.substr(dot + 1));
+  const YamlNode* value = map.Find(path.substr(0, dot));
+  return !value || dot == std::string_view::npos ? value : Under(*value, path.substr(dot + 1));
 }
 
 // "health.interval (3s)".

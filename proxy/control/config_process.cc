@@ -81,12 +81,11 @@ void ClaimAddress(const std::string& address, TextPosition at, Decoder& d, Confi
 void DecodeListener(const YamlNode& node, Decoder& d, ConfigDraft& out) {
   ListenerConfig& listener = out.config.listeners.emplace_back();
   DecodeSection(node, node.at, "a listener", ListenerFields(), d, listener);
-  const std::optional<size_t> from = node.IndexOf("proxy_protocol_from");
-  if (from && !listener.proxy_protocol) {
-    d.problems.Add(node.keys[*from].at, "'proxy_protocol_from' has no meaning without 'proxy_protocol: true'");
+  if (node.Find("proxy_protocol_from") && !listener.proxy_protocol) {
+    d.problems.Add(node.KeyPlace("proxy_protocol_from"),
+                   "'proxy_protocol_from' has no meaning without 'proxy_protocol: true'");
   }
-  const std::optional<size_t> address = node.IndexOf("address");
-  if (address) ClaimAddress(listener.address, node.items[*address].at, d, out);
+  if (node.Find("address")) ClaimAddress(listener.address, node.ValuePlace("address"), d, out);
 }
 
 void DecodeListeners(const Entry& entry, Decoder& d, ConfigDraft& out) {

@@ -159,25 +159,24 @@ const Fields<RouteDraft>& OneRouteFields() {
 void CheckOneTarget(const YamlNode& node, Decoder& d) {
   std::string first;
   for (const char* key : {"service", "split", "redirect", "reply"}) {
-    const std::optional<size_t> at = node.IndexOf(key);
-    if (at && !first.empty()) {
-      d.problems.Add(node.keys[*at].at, "a route has '" + first + "' or '" + key + "', not both");
-    } else if (at) {
+    if (!node.Find(key)) continue;
+    if (first.empty()) {
       first = key;
+    } else {
+      d.problems.Add(node.KeyPlace(key), "a route has '" + first + "' or '" + key + "', not both");
     }
   }
   if (first.empty()) d.problems.Add(node.at, "a route needs 'service', 'split', 'redirect' or 'reply'");
   if (first != "redirect" && first != "reply") return;
   for (const char* key : {"steer", "failover", "replay", "hedge", "resume", "rewrite", "request_headers"}) {
-    const std::optional<size_t> at = node.IndexOf(key);
-    if (at) d.problems.Add(node.keys[*at].at, "'" + std::string(key) + "' has no effect beside '" + first + "'");
+    if (!node.Find(key)) continue;
+    d.problems.Add(node.KeyPlace(key), "'" + std::string(key) + "' has no effect beside '" + first + "'");
   }
 }
 
 // The second of two routes with one match would never be taken.
 void CheckMatchIsNew(const YamlNode& node, const RouteDraft& route, std::map<std::string, int>& lines, Decoder& d) {
-  const std::optional<size_t> match = node.IndexOf("match");
-  const TextPosition at = match ? node.keys[*match].at : node.at;
+  const TextPosition at = node.KeyPlace("match");
   const auto [first, fresh] = lines.emplace(DescribeMatch(route), at.line);
   if (fresh) return;
   d.problems.Add(at, "this route matches the same as the one on line " + std::to_string(first->second));
@@ -189,11 +188,10 @@ RouteRequest Example(const RouteModel& route, std::string* host) {
   return {.authority = *host, .target = route.path.empty() || route.path_pattern ? "/" : std::string_view(route.path)};
 }
 
-// Whether a client that follows the redirect of routes[index] meets it again. Routes with conditions that come before
-// it may or may not take the request first; they get the benefit of the doubt.
-bool GoesInACircle(const std::vector<RouteModel>& routes, size_t index) {
+// Whether a client that follows `rule`, the redirect of routes[index], meets it again. Routes with conditions that come
+// before it may or may not take the request first; they get the benefit of the doubt.
+bool GoesInACircle(const std::vector<RouteModel>& routes, size_t index, const RedirectRule& rule) {
   const RouteModel& route = routes[index];
-  const RedirectRule& rule = *route.rules->redirect;
   std::string host;
   RouteRequest request = Example(route, &host);
   const bool stays = rule.target.host.empty() || EqualsIgnoreCase(WithoutPort(rule.target.host), route.host);
@@ -208,9 +206,9 @@ bool GoesInACircle(const std::vector<RouteModel>& routes, size_t index) {
 
 void CheckCircles(const YamlNode& list, const std::vector<RouteModel>& routes, Decoder& d) {
   for (size_t i = 0; i < routes.size(); ++i) {
-    if (!routes[i].rules || !routes[i].rules->redirect || !GoesInACircle(routes, i)) continue;
-    d.problems.Add(list.items[i].keys[*list.items[i].IndexOf("redirect")].at,
-                   "'redirect' would send clients around in a circle");
+    const RouteRules* rules = routes[i].rules.get();
+    if (!rules || !rules->redirect || !GoesInACircle(routes, i, *rules->redirect)) continue;
+    d.problems.Add(list.items[i].KeyPlace("redirect"), "'redirect' would send clients around in a circle");
   }
 }
 

@@ -185,8 +185,8 @@ const Fields<ReplyRule>& ReplyFields() {
 void DecodeReply(const Entry& entry, Decoder& d, RouteDraft& out) {
   ReplyRule& reply = out.rules.reply.emplace();
   DecodeSection(entry.value, entry.key.at, "'reply'", ReplyFields(), d, reply);
-  if (entry.value.IndexOf("body") && entry.value.IndexOf("file")) {
-    d.problems.Add(entry.value.keys[*entry.value.IndexOf("file")].at, "a reply has 'body' or 'file', not both");
+  if (entry.value.Find("body") && entry.value.Find("file")) {
+    d.problems.Add(entry.value.KeyPlace("file"), "a reply has 'body' or 'file', not both");
   }
   if (reply.status == 304) d.problems.Add(entry.key.at, "304 answers a condition, and a reply knows of none");
   const bool bodyless = reply.status == 204 || reply.status == 205;
@@ -202,13 +202,11 @@ void CheckTarget(const Entry& entry, const TargetRule& rule, const RouteDraft& d
     d.problems.Add(entry.key.at, Quoted(entry.key.text) + " has 'path' or 'prefix', not both");
   }
   if (!rule.prefix.empty() && (draft.model.path.empty() || draft.model.path_pattern)) {
-    d.problems.Add(entry.value.items[*entry.value.IndexOf("prefix")].at,
-                   "'prefix' needs a 'match.path' that it can stand for");
+    d.problems.Add(entry.value.ValuePlace("prefix"), "'prefix' needs a 'match.path' that it can stand for");
   }
 }
 
-void CheckRedirect(const Entry& entry, const RouteDraft& draft, Decoder& d) {
-  const RedirectRule& rule = *draft.rules.redirect;
+void CheckRedirect(const Entry& entry, const RedirectRule& rule, const RouteDraft& draft, Decoder& d) {
   CheckTarget(entry, rule.target, draft, d);
   if (!rule.target.empty() || rule.port != 0) return;
   if (rule.scheme.empty()) {
@@ -247,7 +245,8 @@ void CheckRules(const YamlNode& route, const RouteDraft& draft, Decoder& d) {
     return Entry{route.keys[*at], route.items[*at]};
   };
   if (const auto rewrite = entry("rewrite")) CheckTarget(*rewrite, draft.rules.rewrite, draft, d);
-  if (const auto redirect = entry("redirect")) CheckRedirect(*redirect, draft, d);
+  const std::optional<RedirectRule>& rule = draft.rules.redirect;
+  if (const auto redirect = entry("redirect"); redirect && rule) CheckRedirect(*redirect, *rule, draft, d);
 }
 
 }  // namespace meridian

@@ -108,13 +108,11 @@ void DecodeHealth(const Entry& entry, Decoder& d, ServiceModel& out) {
   out.health.enabled = true;
   DecodeSection(entry.value, entry.key.at, "'health'", HealthFields(), d, out.health);
   if (d.problems.size() != problems) return;
-  if (const std::optional<size_t> i = entry.value.IndexOf("expect"); i && out.health.expect.empty()) {
-    d.problems.Add(entry.value.items[*i].at, "'expect' is empty: no probe could succeed");
+  if (entry.value.Find("expect") && out.health.expect.empty()) {
+    d.problems.Add(entry.value.ValuePlace("expect"), "'expect' is empty: no probe could succeed");
   }
   if (out.health.timeout <= 10 * out.health.interval) return;
-  const std::optional<size_t> timeout = entry.value.IndexOf("timeout");
-  const std::optional<size_t> interval = entry.value.IndexOf("interval");
-  d.problems.Add(entry.value.items[timeout ? *timeout : interval.value_or(0)].at,
+  d.problems.Add(entry.value.ValuePlace(entry.value.Find("timeout") ? "timeout" : "interval"),
                  "'timeout' (" + FormatDuration(out.health.timeout) + ") must not be more than ten times 'interval' (" +
                      FormatDuration(out.health.interval) + ")");
 }

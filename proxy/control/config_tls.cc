@@ -123,12 +123,11 @@ const Fields<ListenerConfig>& SeveralFields() {
 
 void DecodeTls(const Entry& entry, Decoder& d, ListenerConfig& out) {
   if (entry.value.kind == YamlNode::Kind::kList) return DecodeCertificates(entry, d, out.certificates);
-  const std::optional<size_t> several =
-      entry.value.kind == YamlNode::Kind::kMap ? entry.value.IndexOf("certificates") : std::nullopt;
+  const bool several = entry.value.Find("certificates") != nullptr;
   if (several) {
     for (const Field<CertificateConfig>& field : CertificateFields()) {
-      if (const std::optional<size_t> i = entry.value.IndexOf(field.key)) {
-        return d.problems.Add(entry.value.keys[*i].at,
+      if (entry.value.Find(field.key)) {
+        return d.problems.Add(entry.value.KeyPlace(field.key),
                               "'" + field.key + "' beside 'certificates': write it into an item of the list");
       }
     }

@@ -283,6 +283,21 @@ std::optional<size_t> YamlNode::IndexOf(std::string_view key) const {
   return static_cast<size_t>(found - keys.begin());
 }
 
+const YamlNode* YamlNode::Find(std::string_view key) const {
+  const std::optional<size_t> i = IndexOf(key);
+  return i ? &items[*i] : nullptr;
+}
+
+TextPosition YamlNode::KeyPlace(std::string_view key) const {
+  const std::optional<size_t> i = IndexOf(key);
+  return i ? keys[*i].at : at;
+}
+
+TextPosition YamlNode::ValuePlace(std::string_view key) const {
+  const YamlNode* value = Find(key);
+  return value ? value->at : at;
+}
+
 const char* YamlNode::KindName() const {
   if (kind == Kind::kMap) return "a map";
   if (kind == Kind::kList) return "a list";

@@ -34,6 +34,11 @@ struct YamlNode {
   bool IsNull() const;
   // Where `key` stands among `keys` and `items`, if it does.
   std::optional<size_t> IndexOf(std::string_view key) const;
+  // What stands under `key`, or null.
+  const YamlNode* Find(std::string_view key) const;
+  // Where `key` and what is under it begin, for messages; where this node begins if it has no such key.
+  TextPosition KeyPlace(std::string_view key) const;
+  TextPosition ValuePlace(std::string_view key) const;
   // "a list", for messages.
   const char* KindName() const;
 };
