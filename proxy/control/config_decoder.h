@@ -135,61 +135,50 @@ void ListKeys(const Fields<T>& fields, const std::string& path, std::vector<Conf
 // The makers of table entries. `member` is what std::invoke takes: a pointer to a member, or a function from T& to a
 // reference. The default is what the member of a fresh T holds.
 
-template <class T, class Member>
-Field<T> IntegerField(std::string key, Member member, int64_t least, int64_t most) {
+// How a kind of number stands in the file. `parse` returns a complaint or nothing, as in config_values.h.
+template <class V>
+struct NumberKind {
+  const char* type;
+  bool (*expect)(const Entry&, Decoder&);
+  std::string (*parse)(std::string_view, V*);
+  std::string (*format)(V);
+};
+
+template <class V, class T, class Member>
+Field<T> NumberField(std::string key, Member member, V least, V most, const NumberKind<V>& kind) {
   T fresh{};
-  const std::string range = RangeText(std::to_string(least), std::to_string(most));
+  const std::string range = RangeText(kind.format(least), kind.format(most));
   return {std::move(key),
-          "integer",
+          kind.type,
           range,
-          std::to_string(std::invoke(member, fresh)),
+          kind.format(static_cast<V>(std::invoke(member, fresh))),
           false,
           [=](const Entry& entry, Decoder& d, T& out) {
-            int64_t value = 0;
-            if (!ExpectPlain(entry, "a whole number", d)) return;
-            if (!Accept(entry, ParseInteger(entry.value.text, &value), d)) return;
+            V value{};
+            if (!kind.expect(entry, d) || !Accept(entry, kind.parse(entry.value.text, &value), d)) return;
             if (value < least || value > most) return ReportRange(entry, range, d);
             auto& target = std::invoke(member, out);
             target = static_cast<std::decay_t<decltype(target)>>(value);
           },
           nullptr};
+}
+
+template <class T, class Member>
+Field<T> IntegerField(std::string key, Member member, int64_t least, int64_t most) {
+  const auto whole = [](const Entry& entry, Decoder& d) { return ExpectPlain(entry, "a whole number", d); };
+  const auto format = [](int64_t value) { return std::to_string(value); };
+  return NumberField<int64_t, T>(std::move(key), member, least, most, {"integer", whole, ParseInteger, format});
 }
 
 template <class T, class Member>
 Field<T> DurationField(std::string key, Member member, Duration least, Duration most) {
-  T fresh{};
-  const std::string range = RangeText(FormatDuration(least), FormatDuration(most));
-  return {std::move(key),
-          "duration",
-          range,
-          FormatDuration(std::invoke(member, fresh)),
-          false,
-          [=](const Entry& entry, Decoder& d, T& out) {
-            Duration value{};
-            if (!ExpectText(entry, d) || !Accept(entry, ParseDuration(entry.value.text, &value), d)) return;
-            if (value < least || value > most) return ReportRange(entry, range, d);
-            std::invoke(member, out) = value;
-          },
-          nullptr};
+  return NumberField<Duration, T>(std::move(key), member, least, most,
+                                  {"duration", ExpectText, ParseDuration, FormatDuration});
 }
 
 template <class T, class Member>
 Field<T> SizeField(std::string key, Member member, uint64_t least, uint64_t most) {
-  T fresh{};
-  const std::string range = RangeText(FormatSize(least), FormatSize(most));
-  return {std::move(key),
-          "size",
-          range,
-          FormatSize(std::invoke(member, fresh)),
-          false,
-          [=](const Entry& entry, Decoder& d, T& out) {
-            uint64_t value = 0;
-            if (!ExpectText(entry, d) || !Accept(entry, ParseSize(entry.value.text, &value), d)) return;
-            if (value < least || value > most) return ReportRange(entry, range, d);
-            auto& target = std::invoke(member, out);
-            target = static_cast<std::decay_t<decltype(target)>>(value);
-          },
-          nullptr};
+  return NumberField<uint64_t, T>(std::move(key), member, least, most, {"size", ExpectText, ParseSize, FormatSize});
 }
 
 template <class T, class Member>
