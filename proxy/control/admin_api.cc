@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
 #include <utility>
 
@@ -145,6 +146,7 @@ const Item* FindNamed(const std::vector<Item>& items, std::string_view name) {
 template <typename Item>
 std::string Suggest(const std::vector<Item>& items, std::string_view name) {
   std::vector<std::string> names;
+  names.reserve(items.size());
   for (const Item& item : items) names.push_back(item.name);
   return DidYouMean(Nearest(name, names));
 }
@@ -191,7 +193,7 @@ Reply Weights(AdminBackend& backend, const AdminRequest& request, std::string_vi
                   DescribeChange(*route, weights));
 }
 
-std::string DialText(double dial) { return FormatPercent(static_cast<uint32_t>(dial * 1e6 + 0.5)); }
+std::string DialText(double dial) { return FormatPercent(static_cast<uint32_t>(std::lround(dial * 1e6))); }
 
 Reply Region(AdminBackend& backend, const AdminRequest& request, std::string_view name) {
   const Status status = backend.GetStatus();

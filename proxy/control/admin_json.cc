@@ -152,7 +152,7 @@ BodyProblem ParseObject(std::string_view body, Input* out) {
   return {};
 }
 
-std::string WithSuggestion(std::string text, const std::string& suggestion) {
+std::string WithSuggestion(const std::string& text, const std::string& suggestion) {
   return suggestion.empty() ? text : text + "; " + suggestion;
 }
 
@@ -171,6 +171,7 @@ BodyProblem ParseOnlyMember(std::string_view body, const std::string& name, Inpu
 
 std::vector<std::string> ServiceNames(const RouteStatus& route) {
   std::vector<std::string> names;
+  names.reserve(route.split.size());
   for (const ArmStatus& arm : route.split) names.push_back(arm.service);
   return names;
 }

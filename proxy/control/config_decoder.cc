@@ -145,7 +145,7 @@ void ReportRange(const Entry& entry, const std::string& range, Decoder& d) {
 
 std::optional<std::string> DecodeReadableFile(const Entry& entry, Decoder& d) {
   if (!ExpectText(entry, d)) return std::nullopt;
-  const std::string path = (std::filesystem::path(d.base_dir) / entry.value.text).string();
+  std::string path = (std::filesystem::path(d.base_dir) / entry.value.text).string();
   std::error_code ignored;
   const bool folder = std::filesystem::is_directory(path, ignored);
   if (!folder && access(path.c_str(), R_OK) == 0) return path;

@@ -203,7 +203,7 @@ Field<T> TextField(std::string key, Member member, std::string type,
           "",
           std::invoke(member, fresh),
           false,
-          [=](const Entry& entry, Decoder& d, T& out) {
+          [=, check = std::move(check)](const Entry& entry, Decoder& d, T& out) {
             if (!ExpectText(entry, d) || !Accept(entry, check(entry.value.text), d)) return;
             std::invoke(member, out) = entry.value.text;
           },
@@ -230,7 +230,7 @@ Field<T> CustomField(std::string key, std::string type, std::string range, std::
 
 // A map read by a table of its own. `fields` outlives the entry.
 template <class T, class Member, class S>
-Field<T> SectionField(std::string key, Member member, const Fields<S>& fields) {
+Field<T> SectionField(const std::string& key, Member member, const Fields<S>& fields) {
   return {key,
           "map",
           "",

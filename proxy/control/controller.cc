@@ -29,9 +29,9 @@ Controller::Controller(Loop& loop, std::shared_ptr<const Model> model, const Ori
       publish_hook_(loop, Bind<&Controller::Publish>(this)),
       tick_timer_(loop, Bind<&Controller::OnTick>(this)) {
   for (const RouteModel& route : model_->routes) {
-    std::vector<uint32_t> weights;
+    std::vector<uint32_t>& weights = weights_.emplace_back();
+    weights.reserve(route.split.size());
     for (const ArmModel& arm : route.split) weights.push_back(arm.weight);
-    weights_.push_back(std::move(weights));
   }
   // Versions of an earlier process must not pass for ours in an If-Match.
   const uint64_t first_version = (Random() % 1'000'000 + 1) * 1'000;

@@ -12,7 +12,7 @@ ListenerTls::ListenerTls(Loop& loop)
 ListenerTls::~ListenerTls() = default;
 
 std::unique_ptr<ListenerTls> ListenerTls::Make(Loop& loop, const std::vector<ListenerConfig>& listeners,
-                                               std::shared_ptr<const TlsKeyLog> key_log, std::string* error) {
+                                               const std::shared_ptr<const TlsKeyLog>& key_log, std::string* error) {
   std::unique_ptr<ListenerTls> self(new ListenerTls(loop));
   self->tickets_ = TicketKeys::Make();
   if (!self->tickets_) {

@@ -28,7 +28,7 @@ class ListenerTls {
 
   // Null and *error naming the file that can't be used.
   static std::unique_ptr<ListenerTls> Make(Loop& loop, const std::vector<ListenerConfig>& listeners,
-                                           std::shared_ptr<const TlsKeyLog> key_log, std::string* error);
+                                           const std::shared_ptr<const TlsKeyLog>& key_log, std::string* error);
   ~ListenerTls();
 
   // Null: cleartext.

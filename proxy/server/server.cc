@@ -158,7 +158,7 @@ bool Server::OpenListeners(std::vector<std::vector<WorkerListener>>* sockets, st
     LogEvent(LogLevel::kWarning, "tls_key_log_on",
              {{"path", config_.tls_key_log}, {"meaning", "whoever reads it can read the traffic of clients"}});
   }
-  tls_ = ListenerTls::Make(loop_, config_.listeners, std::move(key_log), error);
+  tls_ = ListenerTls::Make(loop_, config_.listeners, key_log, error);
   if (!tls_) return false;
   for (const ListenerConfig& listener : config_.listeners) {
     const std::shared_ptr<const TlsServerContext>& tls = tls_->context(bound_.size());

@@ -1,14 +1,15 @@
 #include "telemetry/stats.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace meridian {
 namespace {
 
-constexpr auto kBoundsNs = [] {
+const auto kBoundsNs = [] {
   std::array<int64_t, kLatencyBounds.size()> ns{};
   // Rounded, since 0.0025 s and others have no exact double.
-  for (size_t i = 0; i < ns.size(); ++i) ns[i] = static_cast<int64_t>(kLatencyBounds[i] * 1e9 + 0.5);
+  for (size_t i = 0; i < ns.size(); ++i) ns[i] = std::llround(kLatencyBounds[i] * 1e9);
   return ns;
 }();
 
