@@ -45,6 +45,7 @@ Controller::Controller(Loop& loop, std::shared_ptr<const Model> model, const Ori
 Controller::~Controller() = default;
 
 void Controller::BuildStates(const OriginTlsContexts& tls) {
+  const std::optional<Location>& edge = model_->edge_location;
   for (uint16_t s = 0; s < model_->services.size(); ++s) {
     const ServiceModel& service = model_->services[s];
     ServiceState state{{}, RegionRanking(service.regions.size())};
@@ -52,8 +53,7 @@ void Controller::BuildStates(const OriginTlsContexts& tls) {
       const ServiceRegionModel& region = service.regions[r];
       RegionState region_state(BreakerOptions{.ramp = service.failover.ramp}, Random());
       const auto& location = model_->regions[region.region].location;
-      region_state.distance_km =
-          location && model_->edge_location ? DistanceKm(*model_->edge_location, *location) : std::nan("");
+      region_state.distance_km = location && edge ? DistanceKm(*edge, *location) : std::nan("");
       for (uint16_t o = 0; o < region.origins.size(); ++o) {
         const OriginModel& origin = region.origins[o];
         const size_t id = origins_.size();

@@ -142,7 +142,7 @@ class TlsTransport final : public Transport {
   bool resumed() const override { return SSL_session_reused(ssl_) == 1; }
   bool stapled() const override {
     const unsigned char* response = nullptr;
-    return SSL_get_tlsext_status_ocsp_resp(ssl_, &response) > 0;
+    return SSL_get_tlsext_status_ocsp_resp(ssl_, static_cast<void*>(&response)) > 0;
   }
   int fd() const override { return socket_.fd(); }
   void Abort() override { socket_.AbortOnClose(); }

@@ -327,8 +327,8 @@ void OriginPool::Fail(PoolRequest* request, const Error& error) {
 }
 
 void OriginPool::Unlink(PoolRequest* request) {
-  (request->prev_ ? request->prev_->next_ : first_) = request->next_;
-  (request->next_ ? request->next_->prev_ : last_) = request->prev_;
+  (request == first_ ? first_ : request->prev_->next_) = request->next_;
+  (request == last_ ? last_ : request->next_->prev_) = request->prev_;
   request->prev_ = request->next_ = nullptr;
   request->pool_ = nullptr;
   --waiting_;

@@ -19,6 +19,7 @@
 // rounds, mailboxes, the new snapshot, and one round trip for a refusal or an answer. Pure; any thread.
 #pragma once
 
+#include <cstdlib>
 #include <optional>
 #include <string>
 #include <vector>
@@ -59,7 +60,11 @@ struct WorstCase {
   std::optional<LeaveTime> by_probes;
   std::optional<LeaveTime> by_traffic;
   // REQUIRES: one of them is there; true of all that WorstCases returns.
-  const LeaveTime& promised() const { return by_probes ? *by_probes : *by_traffic; }
+  const LeaveTime& promised() const {
+    if (by_probes) return *by_probes;
+    if (!by_traffic) std::abort();
+    return *by_traffic;
+  }
 };
 
 // One per kind that this service can notice, in the order of FailureKind. Empty for a service of one region, which has

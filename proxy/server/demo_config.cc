@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include "net/address.h"
 #include "net/listener.h"
 #include "net/tls_context.h"
 
@@ -18,7 +17,7 @@ uint16_t FreePort(uint16_t first) {
   for (uint16_t port = first; port < first + kPortsToTry; ++port) {
     std::string error;
     Endpoint bound;
-    const int fd = OpenListenSocket(*ParseIpLiteral("127.0.0.1", port), false, &bound, &error);
+    const int fd = OpenListenSocket(DemoAddress(port), false, &bound, &error);
     if (fd < 0) continue;
     close(fd);
     return port;

@@ -88,7 +88,7 @@ DemoOrigin::~DemoOrigin() {
 }
 
 bool DemoOrigin::Open(std::string* error) {
-  address_ = *ParseIpLiteral("127.0.0.1", 0);
+  address_ = DemoAddress(0);
   return Listen(error) && ReservePort(error);
 }
 

@@ -12,6 +12,7 @@
 
 #include "event/loop.h"
 #include "http/codec.h"
+#include "policy/model.h"
 #include "server/demo_world.h"
 #include "stream/client_connection.h"
 
@@ -25,6 +26,9 @@ enum class DemoFault {
 };
 
 class DemoOrigin;
+
+// 127.0.0.1, where all of the demo listens. Port 0: the kernel's choice.
+inline Endpoint DemoAddress(uint16_t port) { return {.ip = {127, 0, 0, 1}, .v6 = false, .port = port}; }
 
 class DemoOrigins {
  public:
