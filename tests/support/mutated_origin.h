@@ -2,70 +2,24 @@
 // happens meanwhile.
 #pragma once
 
-#include <poll.h>
-#include <sys/socket.h>
-
 #include <atomic>
-#include <list>
-#include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "support/connection.h"
 #include "support/h2_peer.h"
 #include "support/mutator.h"
-#include "support/sockets.h"
+#include "support/session_server.h"
 
 namespace meridian::testing {
 
 class MutatedOrigin {
  public:
-  MutatedOrigin(bool http2, uint64_t seed)
-      : http2_(http2), seed_(seed), listener_(ListenOn(0)), port_(LocalPort(listener_.get())) {
-    acceptor_ = std::thread([this] { AcceptLoop(); });
-  }
-  ~MutatedOrigin() {
-    stopping_ = true;
-    acceptor_.join();
-    for (auto& session : sessions_) session->connection.Abort();
-    for (auto& session : sessions_) session->thread.join();
-  }
-  MutatedOrigin(const MutatedOrigin&) = delete;
-  MutatedOrigin& operator=(const MutatedOrigin&) = delete;
+  MutatedOrigin(bool http2, uint64_t seed) : http2_(http2), seed_(seed) {}
 
-  std::string url() const { return (http2_ ? "h2c" : "http") + ("://127.0.0.1:" + std::to_string(port_)); }
+  std::string url() const { return (http2_ ? "h2c" : "http") + ("://127.0.0.1:" + std::to_string(server_.port())); }
   uint64_t answers() const { return answers_; }
 
  private:
-  struct Session {
-    explicit Session(UniqueFd fd) : connection(std::move(fd)) {}
-    Connection connection;
-    std::thread thread;
-    std::atomic<bool> done = false;
-  };
-
-  void AcceptLoop() {
-    while (!stopping_) {
-      pollfd ready{.fd = listener_.get(), .events = POLLIN, .revents = 0};
-      poll(&ready, 1, 20);
-      sessions_.remove_if([](const std::unique_ptr<Session>& session) {
-        if (!session->done) return false;
-        session->thread.join();
-        return true;
-      });
-      for (UniqueFd fd; (fd = UniqueFd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC)));) {
-        sessions_.push_back(std::make_unique<Session>(std::move(fd)));
-        Session* raw = sessions_.back().get();
-        raw->thread = std::thread([this, raw] {
-          http2_ ? ServeHttp2(&raw->connection) : ServeHttp1(&raw->connection);
-          raw->connection.Close();
-          raw->done = true;
-        });
-      }
-    }
-  }
-
   static uint64_t Number(std::string_view text) {
     const size_t at = text.find("/case/");
     return at == std::string_view::npos ? 0 : std::strtoull(std::string(text.substr(at + 6, 20)).c_str(), nullptr, 10);
@@ -84,7 +38,7 @@ class MutatedOrigin {
 
   void ServeHttp1(Connection* connection) {
     std::string input;
-    while (!stopping_) {
+    while (!server_.stopping()) {
       const size_t end = input.find("\r\n\r\n");
       if (end == std::string::npos) {
         if (connection->Read(&input, Deadline(120s)) != ReadEnd::kData) return;
@@ -98,7 +52,7 @@ class MutatedOrigin {
   void ServeHttp2(Connection* connection) {
     H2Peer peer(true);
     size_t looked = 0;
-    for (std::string bytes; !stopping_; bytes.clear()) {
+    for (std::string bytes; !server_.stopping(); bytes.clear()) {
       if (connection->Read(&bytes, Deadline(120s)) != ReadEnd::kData) return;
       peer.Input(bytes);
       if (!connection->Send(peer.Output(), Deadline(5s))) return;
@@ -148,12 +102,9 @@ class MutatedOrigin {
 
   const bool http2_;
   const uint64_t seed_;
-  UniqueFd listener_;
-  const uint16_t port_;
-  std::atomic<bool> stopping_ = false;
   std::atomic<uint64_t> answers_ = 0;
-  std::list<std::unique_ptr<Session>> sessions_;
-  std::thread acceptor_;
+  SessionServer server_{
+      [this](Connection* connection, uint64_t) { http2_ ? ServeHttp2(connection) : ServeHttp1(connection); }};
 };
 
 }  // namespace meridian::testing

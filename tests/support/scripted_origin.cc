@@ -1,10 +1,8 @@
 #include "support/scripted_origin.h"
 
-#include <poll.h>
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <cstdio>
+#include <thread>
 #include <utility>
 
 namespace meridian::testing {
@@ -35,19 +33,7 @@ std::string Chunked(std::string_view body, const Headers& trailers) {
 }  // namespace
 
 ScriptedOrigin::ScriptedOrigin(std::string region, Handler handler)
-    : region_(std::move(region)),
-      listener_(ListenOn(0)),
-      port_(LocalPort(listener_.get())),
-      handler_(std::make_shared<const Handler>(std::move(handler))) {
-  acceptor_ = std::thread([this] { AcceptLoop(); });
-}
-
-ScriptedOrigin::~ScriptedOrigin() {
-  stopping_ = true;
-  acceptor_.join();
-  for (auto& session : sessions_) session->connection->Abort();
-  for (auto& session : sessions_) session->thread.join();
-}
+    : region_(std::move(region)), handler_(std::make_shared<const Handler>(std::move(handler))) {}
 
 ScriptedOrigin::Handler ScriptedOrigin::Friendly() {
   return [](const OriginRequest&) { return OriginReply{.body = "hello\n"}; };
@@ -72,45 +58,17 @@ void ScriptedOrigin::Forget() {
   broken_ = 0;
 }
 
-void ScriptedOrigin::AcceptLoop() {
-  while (!stopping_) {
-    pollfd ready{.fd = listener_.get(), .events = POLLIN, .revents = 0};
-    poll(&ready, 1, static_cast<int>(Millis(kStopCheck).count()));
-    Reap();
-    while (true) {
-      UniqueFd fd(accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-      if (!fd) break;
-      auto session = std::make_unique<Session>();
-      session->connection = std::make_unique<Connection>(std::move(fd));
-      session->id = ++accepted_;
-      Session* raw = session.get();
-      raw->thread = std::thread([this, raw] { Serve(raw); });
-      sessions_.push_back(std::move(session));
-    }
+void ScriptedOrigin::Serve(Connection* connection, uint64_t number) {
+  MessageReader reader(connection);
+  while (!server_.stopping() && ServeOne(connection, number, &reader)) {
   }
 }
 
-void ScriptedOrigin::Reap() {
-  sessions_.remove_if([](const std::unique_ptr<Session>& session) {
-    if (!session->done) return false;
-    session->thread.join();
-    return true;
-  });
-}
-
-void ScriptedOrigin::Serve(Session* session) {
-  MessageReader reader(session->connection.get());
-  while (!stopping_ && ServeOne(session, &reader)) {
-  }
-  session->connection->Close();
-  session->done = true;
-}
-
-bool ScriptedOrigin::ServeOne(Session* session, MessageReader* reader) {
+bool ScriptedOrigin::ServeOne(Connection* connection, uint64_t number, MessageReader* reader) {
   const Deadline deadline(kConnectionLife);
   std::string line;
   OriginRequest request;
-  request.connection = session->id;
+  request.connection = number;
   if (!reader->ReadHead(&line, &request.headers, deadline)) {
     if (!line.empty() || reader->has_leftover()) ++broken_;
     return false;
@@ -126,10 +84,10 @@ bool ScriptedOrigin::ServeOne(Session* session, MessageReader* reader) {
   request.version = line.substr(last + 1);
   if (request.target == "/healthz") {
     ++health_checks_;
-    return Answer(session->connection.get(), request.method, {.status = health_status_});
+    return Answer(connection, request.method, {.status = health_status_});
   }
   if (EqualsIgnoringCase(request.headers.Get("expect"), "100-continue")) {
-    session->connection->Send("HTTP/1.1 100 Continue\r\n\r\n", deadline);
+    connection->Send("HTTP/1.1 100 Continue\r\n\r\n", deadline);
   }
   if (drop_bodies_) reader->DropBodies();
   if (!reader->ReadBody(request.headers, false, &request.body, &request.trailers, deadline)) {
@@ -138,7 +96,7 @@ bool ScriptedOrigin::ServeOne(Session* session, MessageReader* reader) {
   }
   request.body_bytes = reader->body_bytes();
   const std::string method = request.method;
-  return Answer(session->connection.get(), method, Decide(std::move(request)));
+  return Answer(connection, method, Decide(std::move(request)));
 }
 
 OriginReply ScriptedOrigin::Decide(OriginRequest request) {
@@ -174,7 +132,7 @@ std::string ScriptedOrigin::Render(const std::string& method, const OriginReply&
 bool ScriptedOrigin::SleepUnlessStopped(Millis time) const {
   const Deadline until(time);
   while (!until.passed()) {
-    if (stopping_) return false;
+    if (server_.stopping()) return false;
     std::this_thread::sleep_for(std::min<Millis>(until.left(), kStopCheck));
   }
   return true;

@@ -1,18 +1,16 @@
 // An HTTP/1.1 origin inside the test: a lambda decides, per request, what to answer or how to misbehave, and the
-// origin remembers what it received. One blocking thread per connection; the destructor ends them all at once.
+// origin remembers what it received.
 #pragma once
 
 #include <atomic>
 #include <functional>
-#include <list>
 #include <memory>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "support/http1.h"
-#include "support/sockets.h"
+#include "support/session_server.h"
 
 namespace meridian::testing {
 
@@ -55,15 +53,12 @@ class ScriptedOrigin {
   // Listens at once. Every answer gets `x-region: <region>`. GET /healthz is answered 200 (see SetHealth) without the
   // handler. The handler is called on the connections' threads, one call at a time per connection.
   ScriptedOrigin(std::string region, Handler handler);
-  ~ScriptedOrigin();
-  ScriptedOrigin(const ScriptedOrigin&) = delete;
-  ScriptedOrigin& operator=(const ScriptedOrigin&) = delete;
 
   // 200, x-region, and the region's name as the body.
   static Handler Friendly();
 
-  uint16_t port() const { return port_; }
-  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  uint16_t port() const { return server_.port(); }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port()); }
   const std::string& region() const { return region_; }
 
   void SetHandler(Handler handler);  // from the next request on
@@ -74,7 +69,7 @@ class ScriptedOrigin {
   // Without health checks. A request counts when its whole body was read.
   uint64_t requests() const { return requests_; }
   uint64_t health_checks() const { return health_checks_; }
-  uint64_t connections() const { return accepted_; }
+  uint64_t connections() const { return server_.accepted(); }
   // Connections that ended by OriginReply::After::kClose: close() has returned.
   uint64_t closed_by_reply() const { return closed_by_reply_; }
   // Heads that began to arrive and were not understood as a request, or whose body never ended.
@@ -84,36 +79,23 @@ class ScriptedOrigin {
   void Forget();
 
  private:
-  struct Session {
-    std::unique_ptr<Connection> connection;
-    uint64_t id = 0;
-    std::thread thread;
-    std::atomic<bool> done = false;
-  };
-
-  void AcceptLoop();
-  void Reap();
-  void Serve(Session* session);
+  void Serve(Connection* connection, uint64_t number);
   // False: the connection is finished.
-  bool ServeOne(Session* session, MessageReader* reader);
+  bool ServeOne(Connection* connection, uint64_t number, MessageReader* reader);
   bool Answer(Connection* connection, const std::string& method, const OriginReply& reply);
   OriginReply Decide(OriginRequest request);
   std::string Render(const std::string& method, const OriginReply& reply) const;
   bool SleepUnlessStopped(Millis time) const;
 
   const std::string region_;
-  UniqueFd listener_;
-  uint16_t port_;
-  std::atomic<bool> stopping_ = false;
   std::atomic<bool> drop_bodies_ = false;
   std::atomic<int> health_status_ = 200;
-  std::atomic<uint64_t> requests_ = 0, health_checks_ = 0, accepted_ = 0, broken_ = 0, closed_by_reply_ = 0;
+  std::atomic<uint64_t> requests_ = 0, health_checks_ = 0, broken_ = 0, closed_by_reply_ = 0;
 
   mutable std::mutex mutex_;
   std::shared_ptr<const Handler> handler_;
   std::vector<OriginRequest> received_;
-  std::list<std::unique_ptr<Session>> sessions_;
-  std::thread acceptor_;
+  SessionServer server_{[this](Connection* connection, uint64_t number) { Serve(connection, number); }};
 };
 
 }  // namespace meridian::testing
