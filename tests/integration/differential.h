@@ -126,6 +126,12 @@ inline SeenRequest Comparable(SeenRequest seen, const std::string& version) {
   return seen;
 }
 
+// What became of one request by one version.
+struct Told {
+  Verdict verdict;
+  std::vector<SeenRequest> seen;  // by the origin
+};
+
 class Differential : public ::testing::TestWithParam<const char*> {
  protected:
   Differential() {
@@ -143,6 +149,30 @@ class Differential : public ::testing::TestWithParam<const char*> {
     h1_origin_.Forget();
     for (const H2Peer::Stream& stream : h2_origin_.Take()) out.push_back(SeenRequest::Of(stream));
     return out;
+  }
+
+  // Sends random requests by both versions, as many as the environment asks for, until something failed. `change` may
+  // make each another one first; `judge` is told what became of it. The number of requests sent.
+  template <typename Change, typename Judge>
+  uint64_t SendRandomRequests(Change change, Judge judge) {
+    const uint64_t seed = Asked("MERIDIAN_SEED", 1);
+    const uint64_t count = Asked("MERIDIAN_DIFFERENTIAL", 800);
+    OverHttp1 http1(edge_->port());
+    OverHttp2 http2(edge_->port());
+    uint64_t number = 0;
+    for (; number < count && !HasFailure(); ++number) {
+      Seeded chance(seed, number);
+      LogicalRequest request = MakeRequest(chance);
+      change(request, chance);
+      const std::string bytes1 = AsHttp1(request, chance);
+      const std::string bytes2 = AsHttp2(request, http2.stream(), chance);
+      SCOPED_TRACE("MERIDIAN_SEED=" + std::to_string(seed) + ", request " + std::to_string(number) + "\n" +
+                   Printable(bytes1) + "\n" + Printable(bytes2));
+      const Told by_http1{.verdict = http1.Send(bytes1, request.method, chance), .seen = Seen()};
+      const Told by_http2{.verdict = http2.Send(bytes2), .seen = Seen()};
+      judge(request, by_http1, by_http2);
+    }
+    return number;
   }
 
   ScriptedOrigin h1_origin_{kNear, ScriptedOrigin::Friendly()};

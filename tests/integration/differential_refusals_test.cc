@@ -241,33 +241,19 @@ void Spoil(LogicalRequest& request, Seeded& chance) {
 }
 
 TEST_P(Refusals, OfOneThingThatIsWrongBothThinkTheSame) {
-  const uint64_t seed = Asked("MERIDIAN_SEED", 1);
-  const uint64_t count = Asked("MERIDIAN_DIFFERENTIAL", 800);
-  OverHttp1 http1(edge_->port());
-  OverHttp2 http2(edge_->port());
   uint64_t served = 0;
-  for (uint64_t number = 0; number < count && !HasFailure(); ++number) {
-    Seeded chance(seed, number);
-    LogicalRequest request = MakeRequest(chance);
-    Spoil(request, chance);
-    const std::string bytes1 = AsHttp1(request, chance);
-    const std::string bytes2 = AsHttp2(request, http2.stream(), chance);
-    SCOPED_TRACE("MERIDIAN_SEED=" + std::to_string(seed) + ", request " + std::to_string(number) + "\n" +
-                 Printable(bytes1) + "\n" + Printable(bytes2));
-    const Verdict verdict1 = http1.Send(bytes1, request.method, chance);
-    const std::vector<SeenRequest> seen1 = Seen();
-    const Verdict verdict2 = http2.Send(bytes2);
-    const std::vector<SeenRequest> seen2 = Seen();
-    served += verdict1.served;
-    EXPECT_EQ(verdict1.served, verdict2.served) << verdict1.what << " and " << verdict2.what;
-    ASSERT_EQ(seen1.size(), verdict1.served ? 1u : 0u);
-    ASSERT_EQ(seen2.size(), verdict1.served ? 1u : 0u);
-    if (!verdict1.served) continue;
-    EXPECT_EQ(Comparable(seen1[0], "1.1").Text(), Comparable(seen2[0], "2").Text());
-  }
+  const auto judge = [&](const LogicalRequest&, const Told& by_http1, const Told& by_http2) {
+    const bool taken = by_http1.verdict.served;
+    served += taken;
+    EXPECT_EQ(taken, by_http2.verdict.served) << by_http1.verdict.what << " and " << by_http2.verdict.what;
+    ASSERT_EQ(by_http1.seen.size(), taken ? 1u : 0u);
+    ASSERT_EQ(by_http2.seen.size(), taken ? 1u : 0u);
+    if (taken) EXPECT_EQ(Comparable(by_http1.seen[0], "1.1").Text(), Comparable(by_http2.seen[0], "2").Text());
+  };
+  const uint64_t sent = SendRandomRequests(Spoil, judge);
   EXPECT_TRUE(edge_->process().Running());
-  EXPECT_GT(served, count / 10);
-  EXPECT_LT(served, count - count / 10);
+  EXPECT_GT(served, sent / 10);
+  EXPECT_LT(served, sent - sent / 10);
 }
 
 INSTANTIATE_TEST_SUITE_P(To, Refusals, ::testing::Values("Http1", "Http2"),

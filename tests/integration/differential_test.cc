@@ -57,30 +57,17 @@ void ExpectFaithful(const SeenRequest& seen, const LogicalRequest& sent) {
 }
 
 TEST_P(Differential, AnOriginIsToldTheSameByBothVersions) {
-  const uint64_t seed = Asked("MERIDIAN_SEED", 1);
-  const uint64_t count = Asked("MERIDIAN_DIFFERENTIAL", 800);
-  OverHttp1 http1(edge_->port());
-  OverHttp2 http2(edge_->port());
-  for (uint64_t number = 0; number < count && !HasFailure(); ++number) {
-    Seeded chance(seed, number);
-    const LogicalRequest request = MakeRequest(chance);
-    const std::string bytes1 = AsHttp1(request, chance);
-    const std::string bytes2 = AsHttp2(request, http2.stream(), chance);
-    SCOPED_TRACE("MERIDIAN_SEED=" + std::to_string(seed) + ", request " + std::to_string(number) + "\n" +
-                 Printable(bytes1) + "\n" + Printable(bytes2));
-    const Verdict verdict1 = http1.Send(bytes1, request.method, chance);
-    const std::vector<SeenRequest> seen1 = Seen();
-    const Verdict verdict2 = http2.Send(bytes2);
-    const std::vector<SeenRequest> seen2 = Seen();
-    EXPECT_TRUE(verdict1.served) << verdict1.what;
-    EXPECT_TRUE(verdict2.served) << verdict2.what;
-    ASSERT_EQ(seen1.size(), 1u);
-    ASSERT_EQ(seen2.size(), 1u);
-    const SeenRequest one = Comparable(seen1[0], "1.1"), two = Comparable(seen2[0], "2");
+  const auto as_it_is = [](LogicalRequest&, Seeded&) {};
+  SendRandomRequests(as_it_is, [](const LogicalRequest& request, const Told& by_http1, const Told& by_http2) {
+    EXPECT_TRUE(by_http1.verdict.served) << by_http1.verdict.what;
+    EXPECT_TRUE(by_http2.verdict.served) << by_http2.verdict.what;
+    ASSERT_EQ(by_http1.seen.size(), 1u);
+    ASSERT_EQ(by_http2.seen.size(), 1u);
+    const SeenRequest one = Comparable(by_http1.seen[0], "1.1"), two = Comparable(by_http2.seen[0], "2");
     EXPECT_EQ(one.Text(), two.Text());
     ExpectFaithful(one, request);
     ExpectFaithful(two, request);
-  }
+  });
 }
 
 INSTANTIATE_TEST_SUITE_P(To, Differential, ::testing::Values("Http1", "Http2"),
