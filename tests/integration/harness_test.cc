@@ -32,6 +32,13 @@ TEST(Harness, ReportsExitCodesSignalsAndOutputOfChildren) {
   EXPECT_EQ(sleeper.Wait(5s), 128 + SIGTERM);
 }
 
+TEST(Harness, TheLineOfALogThatIsBeingWrittenDoesNotCountYet) {
+  EXPECT_TRUE(WholeLines("").empty());
+  EXPECT_TRUE(WholeLines("{\"time\":").empty());
+  EXPECT_EQ(WholeLines("one\ntwo\n"), (std::vector<std::string>{"one", "two"}));
+  EXPECT_EQ(WholeLines("one\ntwo\nth"), (std::vector<std::string>{"one", "two"}));
+}
+
 TEST(Harness, AReservedPortRefusesAndCanListenAgainAndAgain) {
   const PortReservation reservation;
   for (int i = 0; i < 3; ++i) {

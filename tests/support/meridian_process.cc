@@ -16,10 +16,9 @@ uint16_t PortOf(const std::string& address) {
   return static_cast<uint16_t>(std::atoi(address.substr(address.rfind(':') + 1).c_str()));
 }
 
-// Whole lines only: the last one may still be on its way.
 std::vector<json> JsonLines(const std::string& text, bool strict) {
   std::vector<json> records;
-  for (const std::string& line : Lines(text.substr(0, text.rfind('\n') + 1))) {
+  for (const std::string& line : WholeLines(text)) {
     json record = json::parse(line, nullptr, false);
     if (!record.is_discarded()) {
       records.push_back(std::move(record));

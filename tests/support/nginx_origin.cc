@@ -112,6 +112,6 @@ void NginxOrigin::AddSparseFile(const std::string& name, uint64_t size) const {
 
 std::string NginxOrigin::UploadedFile(const std::string& name) const { return dir_.File("upload/" + name); }
 
-std::vector<std::string> NginxOrigin::AccessLog() const { return Lines(ReadFile(dir_.File("access.log"))); }
+std::vector<std::string> NginxOrigin::AccessLog() const { return WholeLines(ReadFile(dir_.File("access.log"))); }
 
 }  // namespace meridian::testing

@@ -70,6 +70,8 @@ std::vector<std::string> Lines(std::string_view text) {
   return lines;
 }
 
+std::vector<std::string> WholeLines(std::string_view text) { return Lines(text.substr(0, text.rfind('\n') + 1)); }
+
 std::string PatternBytes(size_t size, uint64_t seed) {
   std::string bytes(size, '\0');
   uint64_t state = seed * 0x9E3779B97F4A7C15u + 1;

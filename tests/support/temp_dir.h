@@ -29,6 +29,8 @@ void WriteSparseFile(const std::string& path, uint64_t size);
 // Empty if the file does not exist.
 std::string ReadFile(const std::string& path);
 std::vector<std::string> Lines(std::string_view text);
+// Without the last one if no newline ends it: of a log that is being written it is a part, cut anywhere.
+std::vector<std::string> WholeLines(std::string_view text);
 
 // `size` bytes that look random and are the same for the same seed, on every machine.
 std::string PatternBytes(size_t size, uint64_t seed = 1);
