@@ -7,12 +7,10 @@ namespace {
 
 constexpr std::array<bool, 256> MakeTokenTable() {
   std::array<bool, 256> table{};
-  for (char c = '0'; c <= '9'; ++c) table[static_cast<size_t>(c)] = true;
-  for (char c = 'a'; c <= 'z'; ++c) table[static_cast<size_t>(c)] = true;
-  for (char c = 'A'; c <= 'Z'; ++c) table[static_cast<size_t>(c)] = true;
-  for (char c : {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) {
-    table[static_cast<size_t>(c)] = true;
-  }
+  for (unsigned char c = '0'; c <= '9'; ++c) table[c] = true;
+  for (unsigned char c = 'a'; c <= 'z'; ++c) table[c] = true;
+  for (unsigned char c = 'A'; c <= 'Z'; ++c) table[c] = true;
+  for (unsigned char c : {'!', '#', '$', '%', '&', '\'', '*', '+', '-', '.', '^', '_', '`', '|', '~'}) table[c] = true;
   return table;
 }
 constexpr auto kToken = MakeTokenTable();
@@ -120,9 +118,11 @@ bool IsToken(std::string_view text) {
 
 int CheckMethod(std::string_view method) {
   if (!IsToken(method)) return 400;
-  if (method.size() > kMaxMethodBytes) return 501;
+  const auto letter = [](char c) { return c >= 'A' && c <= 'Z'; };
+  const auto other = [](char c) { return (c >= '0' && c <= '9') || c == '-' || c == '_'; };
+  if (method.size() > kMaxMethodBytes || !letter(method.front())) return 501;
   for (char c : method) {
-    if (!(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') && c != '-' && c != '_') return 501;
+    if (!letter(c) && !other(c)) return 501;
   }
   return 0;
 }

@@ -43,7 +43,8 @@ int TakeExpect(HeaderBlock& headers);
 bool IsToken(std::string_view text);
 bool IsTokenChar(char c);
 // 0, or the status to refuse a method with: 400 if it is no token, 501 if it is none that travels. That takes more than
-// the standard's names (QUERY, PROPFIND, M-SEARCH), but only what no reader could take for another one: no lower case.
+// the standard's names (QUERY, PROPFIND, M-SEARCH), but only what no reader could take for another one: upper-case
+// letters, and behind the first of them digits, hyphens and underscores.
 inline constexpr size_t kMaxMethodBytes = 32;
 int CheckMethod(std::string_view method);
 // host[:port] with nothing that could be read two ways: no user info, slash, space, control; brackets only around an
