@@ -1,7 +1,6 @@
 // Origins on loopback that live on the loop of the test: one answers by hand, byte by byte, one speaks HTTP/2.
 #pragma once
 
-#include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "http/h2_server.h"
 #include "http/wire.h"
 #include "net/listener.h"
+#include "support/must.h"
 #include "support/scripted_http.h"
 
 namespace meridian::testing {
@@ -21,20 +21,22 @@ namespace meridian::testing {
 // Accepts, collects what comes, sends what the test says. A "request" is a head, whole, that was not answered yet.
 class TestOrigin final : private ListenerSink {
  public:
-  explicit TestOrigin(Loop& loop) : loop_(loop) {
-    std::string problem;
-    const int fd = OpenListenSocket(*ParseHostPort("127.0.0.1:0"), false, &endpoint_, &problem);
-    EXPECT_GE(fd, 0) << problem;
-    ListenerSink& self = *this;
-    listener_ = std::make_unique<Listener>(loop, fd, self);
-  }
+  explicit TestOrigin(Loop& loop) : loop_(loop), endpoint_(*ParseHostPort("127.0.0.1:0")) { Open(); }
   ~TestOrigin() {
     for (auto& c : connections_) c->Close();
   }
 
   const Endpoint& endpoint() const { return endpoint_; }
-  // From now on connecting is refused.
+  // From now on connecting is refused, until Open.
   void Close() { listener_.reset(); }
+  void Open() {
+    std::string problem;
+    const int fd = OpenListenSocket(endpoint_, false, &endpoint_, &problem);
+    Must(fd >= 0, problem);
+    ListenerSink& self = *this;
+    listener_ = std::make_unique<Listener>(loop_, fd, self);
+  }
+  bool open() const { return listener_ != nullptr; }
   size_t connections() const { return connections_.size(); }
   // Everything that connection `i` sent.
   std::string& received(size_t i) {
@@ -58,7 +60,8 @@ class TestOrigin final : private ListenerSink {
     return n;
   }
   void Send(size_t i, std::string_view bytes) {
-    EXPECT_EQ(send(connections_[i]->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+    Must(send(connections_[i]->fd, bytes.data(), bytes.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(bytes.size()),
+         "the origin could not send all");
   }
   // As much as the kernel takes now.
   size_t TrySend(size_t i, std::string_view bytes) {
@@ -70,6 +73,9 @@ class TestOrigin final : private ListenerSink {
     Send(i, answer);
   }
   void CloseConnection(size_t i) { connections_[i]->Close(); }
+  // Says its last word, and goes on listening.
+  void HalfClose(size_t i) { shutdown(connections_[i]->fd, SHUT_WR); }
+  bool hung_up(size_t i) const { return connections_[i]->fd < 0; }
   void ResetConnection(size_t i) {
     const linger hard{1, 0};
     setsockopt(connections_[i]->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
@@ -122,7 +128,7 @@ class TestH2Origin final : private ListenerSink {
   explicit TestH2Origin(Loop& loop) : loop_(loop) {
     std::string problem;
     const int fd = OpenListenSocket(*ParseHostPort("127.0.0.1:0"), false, &endpoint_, &problem);
-    EXPECT_GE(fd, 0) << problem;
+    Must(fd >= 0, problem);
     ListenerSink& self = *this;
     listener_ = std::make_unique<Listener>(loop, fd, self);
   }
@@ -171,8 +177,7 @@ class FullListener {
   FullListener() {
     fd_[0] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     const SockAddr any = ToSockAddr(*ParseHostPort("127.0.0.1:0"));
-    EXPECT_EQ(bind(fd_[0], any.get(), any.size), 0);
-    EXPECT_EQ(listen(fd_[0], 0), 0);
+    Must(bind(fd_[0], any.get(), any.size) == 0 && listen(fd_[0], 0) == 0, "no full listener");
     sockaddr_storage name;
     socklen_t size = sizeof name;
     getsockname(fd_[0], reinterpret_cast<sockaddr*>(&name), &size);
