@@ -199,6 +199,13 @@ void Loop::Advance(Duration d) {
   RunTurn(false);
 }
 
+void Loop::AdvanceToTimer(Duration at_most) {
+  const int64_t next = NextTick();
+  const Duration wait = next < 0 ? at_most : std::max(TimePoint{} + next * kTick - now_, Duration::zero());
+  now_ += std::min(wait, at_most);
+  RunTurn(false);
+}
+
 void Loop::PostTask(std::unique_ptr<Task> task) {
   bool first;
   {
@@ -241,8 +248,8 @@ void Loop::RunHooks(Hook::List* list, bool until_empty) {
   } while (until_empty && list->head);
 }
 
-void Loop::ArmWheel() {
-  int64_t next = -1;
+// The next slot that holds a timer, be it of a later revolution; −1: none does.
+int64_t Loop::NextTick() const {
   const auto from = static_cast<size_t>(tick_ % kSlots);
   for (size_t step = 0; step <= kSlots / 64; ++step) {
     const size_t word = (from / 64 + step) % (kSlots / 64);
@@ -251,9 +258,13 @@ void Loop::ArmWheel() {
     if (step == kSlots / 64) bits &= (uint64_t{1} << (from % 64)) - 1;
     if (!bits) continue;
     const size_t slot = word * 64 + static_cast<size_t>(std::countr_zero(bits));
-    next = tick_ + static_cast<int64_t>((slot + kSlots - from) % kSlots);
-    break;
+    return tick_ + static_cast<int64_t>((slot + kSlots - from) % kSlots);
   }
+  return -1;
+}
+
+void Loop::ArmWheel() {
+  const int64_t next = NextTick();
   if (next == wheel_armed_tick_ && next >= 0 && evtimer_pending(wheel_event_.get(), nullptr)) return;
   wheel_armed_tick_ = next;
   if (next < 0) {

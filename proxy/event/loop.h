@@ -120,6 +120,8 @@ class Loop {
   void RunTurn(bool may_wait);
   void Stop();               // thread-safe
   void Advance(Duration d);  // manual clock only: moves time and runs what became due
+  // Manual clock only: the same in one turn, to the next instant at which a timer may be due. Hours cost little.
+  void AdvanceToTimer(Duration at_most);
 
   // Runs `f` on the loop's thread in one of the next turns. Thread-safe; tasks not run when the loop is destroyed are
   // dropped.
@@ -150,6 +152,7 @@ class Loop {
   void RunPosted();
   void RunHooks(Hook::List* list, bool until_empty);
   void RunTimers();
+  int64_t NextTick() const;
   void ArmWheel();
   int64_t TickOf(TimePoint t) const;
   void OnWake();

@@ -97,6 +97,7 @@ class OriginPool {
   // Closes everything that is idle now and, later, whatever becomes idle.
   void Drain();
   size_t connections() const { return connections_.size(); }
+  size_t waiting() const { return waiting_; }
 
  private:
   friend class PoolRequest;

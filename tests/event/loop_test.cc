@@ -66,6 +66,22 @@ TEST_F(TimerTest, ATimerBeyondOneRevolutionOfTheWheelWaitsForItsOwnRound) {
   EXPECT_GE(*fired, 3600s);
 }
 
+TEST_F(TimerTest, TimeCanGoFromTimerToTimer) {
+  int fired = 0;
+  Call call{[&] { ++fired; }};
+  Timer timer(loop_, call.callback());
+  const TimePoint start = loop_.Now();
+  timer.Arm(3600s);
+  int turns = 0;
+  for (; !fired && turns < 10'000; ++turns) loop_.AdvanceToTimer(1h);
+  EXPECT_EQ(fired, 1);
+  EXPECT_GE(loop_.Now() - start, 3600s);
+  EXPECT_LE(loop_.Now() - start, 3600s + 2 * Loop::kTick);
+  EXPECT_LT(turns, 2000) << "one per revolution of the wheel";
+  loop_.AdvanceToTimer(5s);
+  EXPECT_LE(loop_.Now() - start, 3605s + 2 * Loop::kTick) << "without a timer it goes as far as it was told";
+}
+
 TEST_F(TimerTest, TimersFireInTheOrderOfTheirTimes) {
   std::vector<int> order;
   Call a{[&] { order.push_back(1); }}, b{[&] { order.push_back(2); }}, c{[&] { order.push_back(3); }};

@@ -14,6 +14,7 @@ int FuzzHeaderValues(const uint8_t*, size_t);
 int FuzzProxyProtocol(const uint8_t*, size_t);
 int FuzzConfig(const uint8_t*, size_t);
 int FuzzAdminJson(const uint8_t*, size_t);
+int FuzzExchange(const uint8_t*, size_t);
 }
 
 namespace {
@@ -41,5 +42,6 @@ TEST(FuzzReplay, HeaderValues) { Replay("header_values", FuzzHeaderValues); }
 TEST(FuzzReplay, ProxyProtocol) { Replay("proxy_protocol", FuzzProxyProtocol); }
 TEST(FuzzReplay, Config) { Replay("config", FuzzConfig); }
 TEST(FuzzReplay, AdminJson) { Replay("admin_json", FuzzAdminJson); }
+TEST(FuzzReplay, Exchange) { Replay("exchange", FuzzExchange); }
 
 }  // namespace
