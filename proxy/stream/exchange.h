@@ -104,6 +104,7 @@ class Exchange final : public ConnectionExchange,
   void RefuseUpload();
   void OnRelayTimer();
   void ArmRelayTimer();
+  void ArmClientTimer();
   void ArmAttemptTimer();
   void ArmTryingTimer();
   Duration AttemptTime(TimePoint now);

@@ -114,7 +114,7 @@ void Exchange::ReportSilence() {
 void Exchange::CutResumed() {
   lost_ = true;
   end_ = "origin_reset";
-  timer_.Cancel();
+  ArmClientTimer();  // what is on its way may still be taken
   Drop(attempt_);
   resumed_->Cut();
 }

@@ -223,6 +223,12 @@ void Exchange::ArmRelayTimer() {
   timer_.Arm(length_known ? std::min(look, service().timeouts.stall / kStallLooks) : look);
 }
 
+// Nothing comes any more; all is the client's to take.
+void Exchange::ArmClientTimer() {
+  progress_at_ = context_.loop().Now();
+  timer_.Arm(context_.settings().stall_timeout / kStallLooks);
+}
+
 void Exchange::OnRelayTimer() {
   const TimePoint now = context_.loop().Now();
   if (resumed_ && resumed_->pending()) return timer_.Arm(service().timeouts.stall);  // it begins anew in a moment

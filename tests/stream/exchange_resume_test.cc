@@ -1,5 +1,6 @@
 // A response that broke after its head: it goes on elsewhere with exactly the missing bytes, or is cut.
 #include "stream/exchange_fixture.h"
+#include "support/h2_raw.h"
 
 namespace meridian {
 namespace {
@@ -297,6 +298,28 @@ TEST_F(ResumeTest, AContinuationThatNeverAnswersIsLeftToo) {
   Pass(1100ms);
   Answer(2, kRest);
   EXPECT_TRUE(ClientGets("\r\n\r\n0123456789"));
+}
+
+// Found by fuzzing: the cut comes behind what the client has not taken yet, and nobody watched whether it ever would. A
+// client with a window of 0 held exchange and memory for as long as it liked.
+TEST_F(ResumeTest, ADownloadThatCannotGoOnDoesNotWaitForItsClientForEver) {
+  namespace h2 = testing::h2;
+  settings_.stall_timeout = 10s;
+  StartWithResume();
+  Send(std::string(h2::kPreface) + h2::Settings(h2::Setting(4, 0)) +
+       h2::Headers(1, {{":method", "GET"}, {":scheme", "http"}, {":authority", "shop.example"}, {":path", "/"}}));
+  origins_[0]->Answer(Arrives(0), std::string(kHead) + "0123");
+  Settle(loop_);
+  origins_[0]->CloseConnection(0);
+  Answer(1, kOk);
+  Pass(9s);
+  ASSERT_TRUE(connection_);
+  EXPECT_EQ(connection_->active_streams(), 1u) << "it may still take what came";
+  Pass(5s);
+  ASSERT_TRUE(connection_);
+  EXPECT_EQ(connection_->active_streams(), 0u);
+  EXPECT_TRUE(Has(received(), h2::Rst(1, 2)));
+  EXPECT_EQ(context_->stats().limit_client_stalls.Get(), 1u);
 }
 
 // An origin of HTTP/2 as first region: it says `text` of the ten bytes, then resets its stream.
