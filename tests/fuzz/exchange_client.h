@@ -179,7 +179,7 @@ class FuzzClient {
     fields.emplace_back(":path", k.any_resource ? "*" : "/a/" + std::to_string(id));
     fields.emplace_back(":authority", k.other_host ? "other.example" : "shop.example");
     fields.emplace_back("x-id", std::to_string(id));
-    if (!k.extra_name.empty() && k.extra_name != "Connection") fields.emplace_back(k.extra_name, k.extra_value);
+    if (!k.extra_name.empty() && k.extra_name != "Connection") fields.emplace_back(Lower(k.extra_name), k.extra_value);
     if (k.body == Kind::Body::kLength) fields.emplace_back("content-length", std::to_string(upload_left_));
     if (!extra.empty()) {
       const std::string text = Harmless(extra);

@@ -69,7 +69,8 @@ class FuzzOrigin {
       const size_t n = end ? b.rest.size() : std::min<size_t>(b.rest.size(), 24);
       SayBody(c, b, b.rest.substr(0, n));
       b.rest.erase(0, n);
-      if (end) {
+      const bool counted = b.stream == 0 && b.frame == FuzzAnswer::Frame::kLength;  // its length is its end
+      if (end || (counted && b.rest.empty())) {
         SayEnd(c, b, trailers);
         c.begun.reset();
       }
@@ -248,9 +249,7 @@ class FuzzOrigin {
     if (none) a.frame = FuzzAnswer::Frame::kNone;
     h2::Fields fields = {{":status", std::to_string(a.status)}};
     Begun b = Begin(m, request, &a, &fields, [](std::string_view name, std::string_view value) {
-      std::string lower(name);
-      std::ranges::transform(lower, lower.begin(), [](char ch) { return ch >= 'A' && ch <= 'Z' ? char(ch + 32) : ch; });
-      return h2::Fields{{lower, std::string(value)}};
+      return h2::Fields{{Lower(name), std::string(value)}};
     });
     if (a.trailers_only) fields.emplace_back("grpc-status", "14");
     b.stream = stream;

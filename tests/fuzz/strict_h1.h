@@ -34,6 +34,12 @@ struct StrictMessage {
   bool until_close = false;
 };
 
+inline std::string Lower(std::string_view text) {
+  std::string out(text);
+  std::ranges::transform(out, out.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  return out;
+}
+
 inline bool StrictToken(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
@@ -212,8 +218,7 @@ class StrictH1 {
   void AddField(const std::string& line, StrictMessage::Fields* fields) {
     const size_t colon = line.find(':');
     Check(colon != line.npos && StrictToken(line.substr(0, colon)), "no name of a field: " + line);
-    std::string name = line.substr(0, colon), value = line.substr(colon + 1);
-    std::ranges::transform(name, name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+    std::string name = Lower(line.substr(0, colon)), value = line.substr(colon + 1);
     if (value.starts_with(' ')) value.erase(0, 1);
     Check(StrictValue(value), "a byte in a field: " + line);
     fields->emplace_back(std::move(name), std::move(value));
