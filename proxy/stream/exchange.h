@@ -119,6 +119,7 @@ class Exchange final : public ConnectionExchange,
   Duration RelayPatience() const;
   bool ClientOwes() const;
   void OnClientStall();
+  void CutStream();
   bool UploadTooSlow(TimePoint now);
   const StatusSet& FailureStatuses() const;
   AttemptRecord& RecordOf(const Attempt& attempt) { return records_[attempt.record]; }
@@ -146,6 +147,7 @@ class Exchange final : public ConnectionExchange,
   bool deadline_runs_ = false;  // not while the body is on its way for the first time
   bool failed_ = false;         // the client got an answer that a better region would not have given
   bool lost_ = false;           // our own answer, or cut after commit
+  bool cut_ = false;            // its stream was reset, which the client may not have taken yet
   bool stalled_ = false;        // the origin owes bytes, and its region was told of
   int status_ = 0;              // that the client was told, by an origin or by us
   uint16_t route_ = 0;

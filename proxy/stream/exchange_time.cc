@@ -212,6 +212,13 @@ void Exchange::OnClientStall() {
   const Duration blocked = context_.loop().Now() - wire.last_progress();
   // It reads nothing at all: not even a reset would reach it.
   if (wire.write_blocked() && blocked >= context_.settings().stall_timeout) return connection_.Cut();
+  CutStream();
+}
+
+// The client hears of it only if its connection takes anything at all, which is watched for as long as anything else.
+void Exchange::CutStream() {
+  cut_ = true;
+  timer_.Arm(context_.settings().stall_timeout);
   stream_.Reset(false);
 }
 
@@ -230,6 +237,7 @@ void Exchange::ArmClientTimer() {
 }
 
 void Exchange::OnRelayTimer() {
+  if (cut_) return connection_.Cut();  // not even the reset was taken
   const TimePoint now = context_.loop().Now();
   if (resumed_ && resumed_->pending()) return timer_.Arm(service().timeouts.stall);  // it begins anew in a moment
   if (resumed_ && resumed_->waiting() && attempt_ && !resumed_->pipe().ended()) return OnContinuationTimeout();
@@ -264,7 +272,7 @@ void Exchange::OnRelayTimer() {
   end_ = "timeout";
   lost_ = true;
   if (!replying && attempt_ && body.size() == 0 && !stalled_ && !switched()) ReportSignal(*attempt_, Signal::kFailure);
-  stream_.Reset(false);
+  CutStream();
 }
 
 }  // namespace meridian

@@ -1,5 +1,6 @@
 // Clients that are slow on purpose: what they hold is taken from them, and no region hears of it.
 #include "stream/exchange_fixture.h"
+#include "support/h2_raw.h"
 
 namespace meridian {
 namespace {
@@ -74,6 +75,37 @@ TEST_F(SlowClientTest, AClientThatWaitsForItsOriginIsNotTheOneThatStalls) {
   Pass(60s);
   EXPECT_NE(connection_, nullptr);
   EXPECT_EQ(context_->stats().limit_client_stalls.Get(), 0u);
+}
+
+// A stream's end is said on its connection. If that takes nothing, the end is not heard, and its exchange was watched
+// by nobody any more: it stayed, with the origin's connection, for as long as the client liked.
+TEST_F(SlowClientTest, AStreamWhoseResetIsNotTakenEndsWithItsConnection) {
+  namespace h2 = testing::h2;
+  settings_.stall_timeout = 10s;
+  settings_.min_body_rate = 1'000'000;
+  Start();
+  Send(std::string(h2::kPreface) + h2::Settings(h2::Setting(4, 0x7fffffff)) + h2::Window(0, 0x7fff0000) +
+       h2::Headers(1, {{":method", "GET"}, {":scheme", "http"}, {":authority", "shop.example"}, {":path", "/"}}));
+  const size_t connection = Arrives(0);
+  origins_[0]->Answer(connection, "HTTP/1.1 200 OK\r\nContent-Length: 400000000\r\n\r\n");
+  const std::string piece(64 * 1024, 'x');
+  const auto stalls = [&] { return context_->stats().limit_client_stalls.Get(); };
+  // It reads, if slowly, until the proxy has had enough of it…
+  std::string taken(256 * 1024, '\0');
+  for (int i = 0; i < 30 && stalls() == 0; ++i) {
+    recv(client_, taken.data(), taken.size(), MSG_DONTWAIT);
+    do {
+      Settle(loop_);
+    } while (origins_[0]->TrySend(connection, piece) > 0);
+    Pass(1s);
+  }
+  ASSERT_EQ(stalls(), 1u);
+  ASSERT_TRUE(connection_);
+  EXPECT_EQ(connection_->active_streams(), 1u) << "the reset waits behind what the kernel has";
+  // …and then nothing more.
+  Pass(11s);
+  EXPECT_EQ(connection_, nullptr);
+  EXPECT_EQ(stalls(), 1u);
 }
 
 // Memory that others hold.
