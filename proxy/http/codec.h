@@ -91,7 +91,8 @@ class RequestHandler {
   virtual BodyPipe& request_body() = 0;
   // The body, if any, follows into request_body().
   virtual void OnRequestHead(const RequestHead& head) = 0;
-  // Not a request that can be served; answer with this status. Nothing else follows.
+  // Not a request that can be served; answer with this status. Nothing else follows. After OnRequestHead: its body was
+  // malformed (and has failed) before the answer began.
   virtual void OnBadRequest(int status, const RequestHead& partial) = 0;
   // The stream is gone: complete (all was handed to the connection), reset by the client, or its connection died.
   virtual void OnStreamClosed(bool complete) = 0;

@@ -62,13 +62,7 @@ void H1Server::FeedHeld() {
 
 void H1Server::OnParserFailure() {
   if (refused_) return;
-  if (head_read_) {
-    // The body is broken: neither the exchange nor the connection can go on.
-    error_ = kBadRequest;
-    handler_->request_body().Fail();
-    host_.WantWrite();
-    return;
-  }
+  if (have_head_) return BreakBody();
   using Failure = H1Parser::Failure;
   const Failure why = parser_.failure();
   const int status = why == Failure::kHeadersTooLarge ? 431
@@ -81,6 +75,16 @@ void H1Server::OnParserFailure() {
   partial.method_text = parser_.method();
   partial.path = parser_.target();
   RefuseRequest(status, partial);
+  if (head_read_) handler_->request_body().Fail();
+}
+
+// The request will never be whole, and its answer has begun or nobody is there to read one: neither the exchange nor
+// the connection can go on.
+void H1Server::BreakBody() {
+  error_ = kBadRequest;
+  cut_ = have_head_ && framing_ == H1Framing::kUntilClose;
+  handler_->request_body().Fail();
+  host_.WantWrite();
 }
 
 void H1Server::RefuseRequest(int status, const RequestHead& partial) {
@@ -197,9 +201,7 @@ void H1Server::OnEof() {
   } else if (tunnel_) {
     handler_->request_body().Finish();
   } else if (!request_done_ && !refused_) {
-    // The request will never be whole.
-    error_ = kBadRequest;
-    handler_->request_body().Fail();
+    BreakBody();
   }
 }
 

@@ -54,6 +54,7 @@ class H1Server final : public ServerCodec,
   void FeedHeld();
   void WantInput();
   void OnParserFailure();
+  void BreakBody();
   int ReadTarget(RequestHead* head);
   int ReadHead(RequestHead* head);
   void RefuseRequest(int status, const RequestHead& partial);

@@ -111,9 +111,14 @@ void Exchange::OnRequestHead(const RequestHead& head) {
 }
 
 void Exchange::OnBadRequest(int status, const RequestHead& partial) {
-  request_ = partial;
-  head_read_ = context_.loop().Now();
-  Identify();
+  if (state_ == State::kReceiving) {
+    request_ = partial;
+    head_read_ = context_.loop().Now();
+    Identify();
+  } else {
+    // A malformed body: what its origin has of it never gets an end. The region does not hear of it.
+    LeaveAttempts();
+  }
   context_.stats().client_protocol_errors.Add();
   if (status == 431) context_.stats().limit_header_bytes.Add();
   Move(Event::kRefused);
@@ -429,6 +434,14 @@ void Exchange::Drop(std::unique_ptr<Attempt>& attempt) {
   if (!attempt) return;
   attempt->Cancel();
   context_.loop().Retire(std::move(attempt));
+}
+
+// The client is to blame: no origin's answer is wanted any more.
+void Exchange::LeaveAttempts() {
+  Drop(attempt_);
+  Drop(rival_);
+  Drop(held_);
+  ForgetBody();
 }
 
 // ---- Relaying ------------------------------------------------------------------------------------------------------

@@ -79,6 +79,7 @@ class Exchange final : public ConnectionExchange,
   bool MayTryNext(const Outcome& outcome);
   bool RetryInRegion(const Error& error);
   void Drop(std::unique_ptr<Attempt>& attempt);
+  void LeaveAttempts();
   void Hold(std::unique_ptr<Attempt> attempt);
   void Commit();
   bool NotSwitched() const;

@@ -172,10 +172,7 @@ void Exchange::OnUploadTimer() {
 
 // The client is to blame; the region does not hear of it.
 void Exchange::RefuseUpload() {
-  Drop(attempt_);
-  Drop(rival_);
-  Drop(held_);
-  ForgetBody();
+  LeaveAttempts();
   end_ = "timeout";
   Move(Event::kGaveUp);
   ReplyWithText(408, nullptr);

@@ -228,10 +228,45 @@ TEST_F(H1ServerTest, ChunkedUploadsArriveWithTheirTrailers) {
   EXPECT_EQ(Text(last().body.trailers()), "x-sum: 9\n");
 }
 
-TEST_F(H1ServerTest, ABodyThatBreaksFailsAndEndsTheConnection) {
-  Feed(server_, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcX");
+// Its client was cut without a word before: it could not tell a bug of its own from a broken edge.
+TEST_F(H1ServerTest, ABodyThatBreaksFailsIsToldAndEndsTheConnection) {
+  constexpr std::string_view kHead = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
+  constexpr std::string_view kSmuggled = "GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n";
+  const std::string large(9000, 'x');
+  for (const auto& [broken, status] :
+       {std::pair<std::string, int>("3\r\nabcX", 400), {"0\r\nX: " + large + "\r\n\r\n", 431}}) {
+    ScriptedSink sink;
+    H1Server server(host_, sink, limits_, false);
+    Feed(server, std::string(kHead) + broken + std::string(kSmuggled));
+    ASSERT_EQ(sink.size(), 1u);
+    EXPECT_TRUE(sink[0].body.failed());
+    EXPECT_FALSE(sink[0].body.finished());
+    EXPECT_TRUE(Produce(server).starts_with("HTTP/1.1 " + std::to_string(status))) << broken.substr(0, 10);
+    EXPECT_TRUE(server.finished());
+    EXPECT_EQ(sink[0].closed, 1);
+  }
+}
+
+TEST_F(H1ServerTest, ABodyThatBreaksBehindABegunAnswerEndsTheConnectionAndNothingIsAdded) {
+  Feed(server_, "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n");
+  last().Answer(200);
+  last().Say("half");
+  EXPECT_TRUE(Has(Produce(server_), "4\r\nhalf\r\n"));
+  Feed(server_, "X");
   EXPECT_TRUE(last().body.failed());
+  EXPECT_EQ(Produce(server_), "");
   EXPECT_TRUE(server_.error());
+}
+
+// A FIN would be the end of such an answer.
+TEST_F(H1ServerTest, AnAnswerUntilTheEndIsCutIfItsRequestBreaks) {
+  Feed(server_, "POST / HTTP/1.0\r\nHost: h\r\nContent-Length: 5\r\n\r\nab");
+  last().Answer(200);
+  last().Say("half");
+  EXPECT_TRUE(Has(Produce(server_), "half"));
+  server_.OnEof();
+  EXPECT_TRUE(server_.error());
+  EXPECT_TRUE(server_.cut());
 }
 
 TEST_F(H1ServerTest, AClientThatLeavesInTheMiddleOfItsBodyFailsIt) {

@@ -149,6 +149,24 @@ TEST_F(HostileBytes, RequestLinesThatAreMalformedOrUnwantedAreRefused) {
   ExpectAllRefused(MalformedRequestLines(), Ending::kMayStayOpen);
 }
 
+// The client learns that it was its own fault, and what its origin has of the body never gets an end.
+TEST_F(HostileBytes, ABodyThatBreaksIsA400) {
+  for (const char* chunks : {"5\r\nhello\r\nzz\r\n", "5\r\nhelloXX\r\n0\r\n\r\n", "5\r\nhello\r\n0\r\nhost: b\r\n\r\n",
+                             "ffffffffffffffff5\r\nhello\r\n", "5;a\nb\r\nhello\r\n0\r\n\r\n"}) {
+    const auto connection = Connection::Open(edge_.port());
+    ASSERT_TRUE(connection);
+    ASSERT_TRUE(connection->Send(Chunks(chunks) + kSmuggled, Deadline(2s)));
+    std::string answer;
+    EXPECT_EQ(connection->ReadToEnd(&answer, Deadline(2s)), ReadEnd::kEof) << chunks;
+    EXPECT_TRUE(answer.starts_with("HTTP/1.1 400 ")) << chunks << answer;
+    EXPECT_NE(answer.find("connection: close"), std::string::npos) << answer;
+  }
+  EXPECT_EQ(origin_.requests(), 0u);
+  const auto lines = edge_.WaitForAccessLog(5);
+  for (const auto& line : lines) EXPECT_EQ(line.at("status"), 400) << line.dump();
+  EXPECT_EQ(edge_.MetricSum("meridian_requests_lost_total"), 0) << "no region has lost it";
+}
+
 TEST_F(HostileBytes, AnOfferToUpgradeToCleartextHttp2IsIgnored) {
   Http1Client client(edge_.port());
   const HttpResponse answer = client.Do(

@@ -52,7 +52,7 @@ inline std::string RequestsText(ScriptedSink& sink, const std::vector<std::strin
   for (size_t i = 0; i < sink.size(); ++i) {
     const ScriptedRequest& request = sink[i];
     if (i > 0) out += " / ";
-    if (request.refused) {
+    if (request.refused && !request.has_head) {
       out += std::to_string(request.refused);
     } else if (!request.has_head) {
       out += no_head;
