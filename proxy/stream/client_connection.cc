@@ -15,7 +15,7 @@ namespace {
 // Between the notice that no new requests are wanted and the last word: a round trip or two of a far client.
 constexpr Duration kGoawayPause = 250ms;
 
-constexpr Error kTimedOut{ErrorCode::kIdleTimeout, Fault::kClient, Retry::kNever, "client silent for too long"};
+constexpr Error kTimedOut{ErrorCode::kIdleTimeout, Fault::kClient, Retry::kNever, "no request for too long"};
 constexpr Error kBadProxyHeader{ErrorCode::kProtocol, Fault::kClient, Retry::kNever, "no PROXY header"};
 constexpr Error kStalled{ErrorCode::kCancelled, Fault::kClient, Retry::kNever, "client takes nothing"};
 constexpr Error kClosedByUs{ErrorCode::kCancelled, Fault::kSelf, Retry::kNever, "closed by us"};
@@ -215,8 +215,8 @@ void ClientConnection::Remove(ConnectionExchange* exchange) {
   loop_.Retire(std::unique_ptr<Disposable>(exchange));
 }
 
+// Bytes are no activity: an empty line, a PING or a byte of SETTINGS now and then would hold a connection for ever.
 void ClientConnection::OnWireActivity(size_t) {
-  last_activity_ = loop_.Now();
   const bool spent = limits_.max_requests > 0 && requests_ >= limits_.max_requests;
   if (spent && SendAway()) host_.OnLimit(ConnectionLimit::kRequests);
 }
@@ -241,7 +241,7 @@ void ClientConnection::OnTimer() {
     StartDrain();
     return timer_.Arm(timeouts_.idle);
   }
-  // Exchanges watch over themselves; silence counts only between them. The clock is looked at here, not armed per
+  // Exchanges watch over themselves; only the time between them counts. The clock is looked at here, not armed per
   // request.
   const Duration silent = loop_.Now() - last_activity_;
   if (exchanges_ || silent < timeouts_.idle) {

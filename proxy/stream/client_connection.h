@@ -1,7 +1,7 @@
 // One client's connection: transport, codec, and the exchanges it carries.
 //
 // Picks the codec (ALPN with TLS; by the first bytes without), keeps the timeouts that belong to no exchange
-// (handshake, silence) and owns its exchanges. Used for the traffic of workers and, with another factory, for the admin
+// (handshake, no request) and owns its exchanges. Used for the traffic of workers and, with another factory, for the admin
 // endpoint.
 #pragma once
 
