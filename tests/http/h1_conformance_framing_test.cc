@@ -238,6 +238,8 @@ std::vector<Case> Chunked() {
       {"9112 7.1.2 trailer with bare CR", Chunks("5\r\nhello\r\n0\r\nX-A: 1\r2\r\n\r\n"), kBroken},
       {"9112 7.1.2 trailer with NUL", Chunks("5\r\nhello\r\n0\r\nX-A: 1\0\r\n\r\n"s), kBroken},
       {"9112 7.1.2 trailer with empty name", Chunks("5\r\nhello\r\n0\r\n: 1\r\n\r\n"), kBroken},
+      {"9112 7.1.2 trailers below 8 KiB", Chunks("0\r\nX: " + std::string(8000, 'a') + "\r\n\r\n"),
+       "POST a/ = +{x: " + std::string(8000, 'a') + "}"},
       {"9112 7.1.2 trailers over 8 KiB", Chunks("5\r\nhello\r\n0\r\nX-A: " + std::string(9000, 'a') + "\r\n\r\n"),
        kBroken},
       {"9112 7.1.2 too many trailers", Chunks([] {

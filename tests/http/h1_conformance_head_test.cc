@@ -105,6 +105,9 @@ std::vector<Case> Lines() {
       {"9112 3.2 empty target", Line("GET  HTTP/1.1"), kRefused},
       {"9112 2.2 CR in the target", Line("GET /a\rb HTTP/1.1"), kRefused},
       {"9112 2.2 LF in the target", Line("GET /a\nb HTTP/1.1"), kRefused},
+      {"9112 3 target of 8 KiB", Line("GET /" + std::string(8191, 'a') + " HTTP/1.1"),
+       "GET a/" + std::string(8191, 'a')},
+      {"9112 3 a byte more than 8 KiB", Line("GET /" + std::string(8192, 'a') + " HTTP/1.1"), "414 close"},
       {"9112 3 target over 8 KiB", Line("GET /" + std::string(9000, 'a') + " HTTP/1.1"), "414 close"},
       {"9112 2.3 HTTP 0.9", "GET /\r\n\r\n", kRefused},
       {"9112 2.3 HTTP 2.0", Line("GET / HTTP/2.0"), "505 close"},
@@ -183,11 +186,18 @@ std::vector<Case> Hosts() {
 }
 
 std::vector<Case> Fields() {
-  std::string many, names, more_names;
+  const auto lines = [](int count) {
+    std::string out;
+    for (int i = 0; i < count; ++i) out += "x:\r\n";
+    return out;
+  };
+  std::string hundred, names, more_names;
   for (int i = 0; i < 32; ++i) names += ", x" + std::to_string(i);
   more_names = names + ", y";
-  for (int i = 0; i < 101; ++i) many += "x" + std::to_string(i) + ": 1\r\n";
+  for (int i = 0; i < 99; ++i) hundred += i ? ", x: " : "x: ";
   const std::string large(30'000, 'v');
+  // Each field counts 32 beside its text, and the target counts as well.
+  const std::string most(60 * 1024 - (1 + 4 + 1 + 32) - 1, 'v');
   return {
       {"9110 5.1 names in lower case", Get("X-A: Bc\r\n"), "GET a/ {x-a: Bc}"},
       {"9110 5.3 lines of one name keep their order", Get("X: 1\r\nY: 2\r\nx: 3\r\n"), "GET a/ {x: 1, y: 2, x: 3}"},
@@ -226,10 +236,13 @@ std::vector<Case> Fields() {
       {"9110 5.5 control in a value", Get("X: \x01\r\n"), kRefused},
       {"9110 5.5 escape in a value", Get("X: \x1b[0m\r\n"), kRefused},
       {"9110 5.5 DEL in a value", Get("X: \x7f\r\n"), kRefused},
-      {"9110 5.4 60 KiB are read", Get("X: " + large + "\r\n"), "GET a/ {x: " + large + "}"},
-      {"9110 5.4 more than 60 KiB", Get("X: " + large + "\r\nY: " + large + large + "\r\n"), "431 close"},
+      {"9110 5.4 60 KiB are read", Get("X: " + most + "\r\n"), "GET a/ {x: " + most + "}"},
+      {"9110 5.4 a byte more than 60 KiB", Get("X: " + most + "v\r\n"), "431 close"},
+      {"9110 5.4 more than 60 KiB in lines that are not", Get("X: " + large + "\r\nY: " + large + large + "\r\n"),
+       "431 close"},
       {"9110 5.4 an endless name", Get(std::string(70'000, 'x') + ": 1\r\n"), "431 close"},
-      {"9110 5.4 more than 100 fields", Get(many), "431 close"},
+      {"9110 5.4 100 fields with the host", Get(lines(99)), "GET a/ {" + hundred + "}"},
+      {"9110 5.4 101 fields with the host", Get(lines(100)), "431 close"},
       {"9110 7.6.1 connection names host", Get("Connection: host\r\n"), kRefused},
       {"9110 7.6.1 connection names the length", Get("Connection: x, Content-Length\r\n"), kRefused},
       {"9110 7.6.1 connection names the coding", Get("Connection: transfer-encoding\r\n"), kRefused},

@@ -1,10 +1,14 @@
-// What one HTTP/2 connection of a client may cost: resets, requests at work, control frames, frames per turn.
+// What one HTTP/2 connection of a client may cost: resets, requests at work, control frames.
 #include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
 
 #include "http/frame_meter.h"
 #include "http/h2_server.h"
 #include "support/h2_peer.h"
 #include "support/h2_raw.h"
+#include "support/h2_reading.h"
 #include "support/scripted_http.h"
 
 namespace meridian {
@@ -82,6 +86,21 @@ TEST_F(H2FloodsTest, RapidResetsEndTheConnectionAndNeverHaveMoreAtWorkThanStream
   EXPECT_LE(sink_.requests.size(), limits_.max_streams);
 }
 
+// The other way to write it: as many as may be open, then all of them are cancelled, again and again.
+TEST_F(H2FloodsTest, CancellingAllOfAHundredAgainAndAgainEndsTheConnectionToo) {
+  int sent = 0;
+  for (; sent < 2000 && !server_.error(); sent += 100) {
+    std::vector<int32_t> ids;
+    for (int i = 0; i < 100; ++i) ids.push_back(Get());
+    Exchange();
+    for (const int32_t id : ids) peer_.Reset(id, NGHTTP2_CANCEL);
+    Exchange();
+  }
+  EXPECT_TRUE(Calmed());
+  EXPECT_LE(sent, 500);
+  EXPECT_LE(sink_.requests.size(), limits_.max_streams);
+}
+
 TEST_F(H2FloodsTest, ACancelledRequestCountsAsOneAtWorkForAMoment) {
   for (uint32_t i = 0; i < limits_.max_streams; ++i) {
     const int32_t id = Get();
@@ -124,6 +143,174 @@ TEST_F(H2FloodsTest, ResetsThatAClientProvokesCountLikeItsOwn) {
   }
   EXPECT_TRUE(Calmed());
   EXPECT_LE(sink_.requests.size(), 300u);
+}
+
+// One budget for both: half of the resets are the client's, half are ours.
+TEST_F(H2FloodsTest, ResetsOfBothSidesAreOneBudget) {
+  int sent = 0;
+  for (; sent < 2000 && !server_.error(); ++sent) {
+    const int32_t id = Get();
+    Exchange();
+    if (sent % 2) {
+      peer_.Reset(id, NGHTTP2_CANCEL);
+    } else {
+      Raw(h2::Frame(NGHTTP2_WINDOW_UPDATE, 0, static_cast<uint32_t>(id), kMost));
+    }
+    Exchange();
+    host_.now += 10ms;  // so that the limit of streams is not what ends it
+  }
+  EXPECT_TRUE(Calmed());
+  EXPECT_LE(sent, 500);
+}
+
+// All that makes us reset a stream, or end the connection at once. Each as often as it takes.
+TEST_F(H2FloodsTest, EveryWayToProvokeAResetEndsTheConnection) {
+  using h2::Headers, h2::Data, h2::Frame;
+  const h2::Fields get = {{":method", "GET"}, {":scheme", "http"}, {":authority", "h"}, {":path", "/"}};
+  const auto with = [&](std::string name, std::string value) {
+    h2::Fields fields = get;
+    fields.emplace_back(std::move(name), std::move(value));
+    return fields;
+  };
+  const std::pair<const char*, std::function<std::string(uint32_t)>> kWays[] = {
+      {"update of zero", [&](uint32_t id) { return Headers(id, get, 4) + h2::Window(id, 0); }},
+      {"window overflow", [&](uint32_t id) { return Headers(id, get, 4) + h2::Window(id, 0x7fffffff); }},
+      {"PRIORITY of four bytes",
+       [&](uint32_t id) { return Headers(id, get, 4) + Frame(h2::kPriority, 0, id, "1234"); }},
+      {"DATA behind the end", [&](uint32_t id) { return Headers(id, get) + Data(id, "x"); }},
+      {"HEADERS behind the end",
+       [&](uint32_t id) {
+         return Headers(id, get) + Headers(id, {{"x", "1"}});
+       }},
+      {"more DATA than announced",
+       [&](uint32_t id) { return Headers(id, with("content-length", "1"), 4) + Data(id, "xy"); }},
+      {"less DATA than announced",
+       [&](uint32_t id) { return Headers(id, with("content-length", "3"), 4) + Data(id, "xy"); }},
+      {"no DATA though announced", [&](uint32_t id) { return Headers(id, with("content-length", "3")); }},
+      {"malformed head", [&](uint32_t id) { return Headers(id, with("X", "1")); }},
+      {"window of a stream exceeded",
+       [&](uint32_t id) {
+         std::string bytes = Headers(id, get, 4);
+         for (int i = 0; i < 5; ++i) bytes += Data(id, std::string(16'384, 'x'), 0);
+         return bytes;
+       }},
+  };
+  for (const auto& [name, way] : kWays) {
+    FakeHost host;
+    CountingSink sink;
+    H2Server server(host, sink, limits_, false);
+    Deliver(server, std::string(h2::kPreface) + h2::Settings());
+    uint32_t sent = 0;
+    size_t at_work = 0;
+    for (; sent < 2000 && !server.error() && !server.finished(); ++sent) {
+      Deliver(server, way(2 * sent + 1));
+      testing::Produce(server);
+      at_work = std::max(at_work, server.active_streams());
+    }
+    EXPECT_TRUE(server.error() || server.finished()) << name;
+    // The clock stands still: from the 101st on they are refused, and the bucket of glitches is what ends it.
+    EXPECT_LE(sent, 1100u) << name;
+    EXPECT_LE(at_work, limits_.max_streams) << name;
+    const auto carried = std::ranges::count_if(sink.requests.requests, [](const auto& r) { return r->has_head; });
+    EXPECT_LE(carried, limits_.max_streams) << name << ": each may still be at work at its origin";
+    server.OnClosed({});
+  }
+}
+
+TEST_F(H2FloodsTest, HeadersWithoutEndAreAnErrorOfTheConnectionWithAndWithoutBytes) {
+  for (const std::string& piece : {std::string(), h2::Block({{"x", "1"}})}) {
+    FakeHost host;
+    CountingSink sink;
+    H2Server server(host, sink, limits_, false);
+    Deliver(server, std::string(h2::kPreface) + h2::Settings() +
+                        h2::Frame(h2::kHeaders, h2::kEndStream, 1, h2::Block({{":method", "GET"}})));
+    int sent = 0;
+    for (; sent < 100 && !server.error(); ++sent) Deliver(server, h2::Frame(h2::kContinuation, 0, 1, piece));
+    EXPECT_EQ(sent, FrameMeter::kMaxContinuations + 1);
+    EXPECT_NE(testing::ErrorsSent(testing::Produce(server)).find("goaway CALM"), std::string::npos);
+    server.OnClosed({});
+  }
+}
+
+// A client that asks and never reads: what waits for it is bounded, long before it is many frames.
+TEST_F(H2FloodsTest, AcknowledgementsThatNobodyReadsAreBounded) {
+  const std::pair<const char*, std::string> kAsked[] = {{"PING", h2::Frame(NGHTTP2_PING, 0, 0, "12345678")},
+                                                        {"SETTINGS", h2::Settings()}};
+  for (const auto& [name, frame] : kAsked) {
+    FakeHost host;
+    CountingSink sink;
+    H2Server server(host, sink, limits_, false);
+    Deliver(server, std::string(h2::kPreface) + h2::Settings());
+    int sent = 0;
+    for (; sent < 5000 && !server.error(); ++sent) Deliver(server, frame);
+    EXPECT_LE(sent, 300) << name;
+    EXPECT_LE(testing::Produce(server).size(), 300 * 17u + 200) << name;
+    server.OnClosed({});
+  }
+}
+
+std::string Gets(uint32_t first, uint32_t count) {
+  std::string out;
+  for (uint32_t i = 0; i < count; ++i) {
+    out += h2::Headers(2 * (first + i) + 1,
+                       {{":method", "GET"}, {":scheme", "http"}, {":authority", "h"}, {":path", "/"}});
+  }
+  return out;
+}
+
+// A client that has not read our SETTINGS yet cannot know better.
+TEST_F(H2FloodsTest, StreamsOverTheLimitAreRefusedUnseenAndTheOthersAreServed) {
+  FakeHost host;
+  CountingSink sink;
+  H2Server server(host, sink, limits_, false);
+  Deliver(server, std::string(h2::kPreface) + h2::Settings() + Gets(0, limits_.max_streams + 10));
+  std::string refused;
+  for (uint32_t i = 0; i < 10; ++i)
+    refused += " rst " + std::to_string(2 * (limits_.max_streams + i) + 1) + " REFUSED_STREAM";
+  EXPECT_EQ(testing::ErrorsSent(testing::Produce(server)), refused);
+  EXPECT_EQ(sink.requests.size(), limits_.max_streams);
+  EXPECT_EQ(sink.refused, 10);
+  for (const auto& request : sink.requests.requests) request->Answer(204, kUnknownLength, false);
+  size_t answered = 0;
+  h2::ForEachFrame(testing::Produce(server),
+                   [&](uint8_t type, uint8_t, uint32_t, std::string_view) { answered += type == h2::kHeaders; });
+  EXPECT_EQ(answered, limits_.max_streams);
+  server.OnClosed({});
+}
+
+// One that has acknowledged them breaks its word: an error of the connection (RFC 9113 §5.4.1 allows that), which says
+// that the stream too many was not looked at.
+TEST_F(H2FloodsTest, AStreamOverALimitThatWasAcknowledgedEndsTheConnection) {
+  FakeHost host;
+  CountingSink sink;
+  H2Server server(host, sink, limits_, false);
+  Deliver(server, std::string(h2::kPreface) + h2::Settings());
+  testing::Produce(server);
+  Deliver(server, h2::Settings("", h2::kAck) + Gets(0, limits_.max_streams + 1));
+  std::string last;
+  h2::ForEachFrame(testing::Produce(server), [&](uint8_t type, uint8_t, uint32_t, std::string_view payload) {
+    if (type == h2::kGoaway) last = payload.substr(0, 8);
+  });
+  EXPECT_EQ(last, h2::Number(2 * limits_.max_streams - 1, 4) + h2::Number(NGHTTP2_PROTOCOL_ERROR, 4));
+  EXPECT_EQ(sink.requests.size(), limits_.max_streams);
+  server.OnClosed({});
+}
+
+// 10 000 of them do not end with 9 900 refusals.
+TEST_F(H2FloodsTest, TenThousandStreamsEndTheConnection) {
+  FakeHost host;
+  CountingSink sink;
+  H2Server server(host, sink, limits_, false);
+  Deliver(server, std::string(h2::kPreface) + h2::Settings());
+  uint32_t sent = 0;
+  for (; sent < 10'000 && !server.error(); ++sent) {
+    Deliver(server,
+            h2::Headers(2 * sent + 1, {{":method", "GET"}, {":scheme", "http"}, {":authority", "h"}, {":path", "/"}}));
+    if (sent % 50 == 0) testing::Produce(server);
+  }
+  EXPECT_LE(sent, 1100u);
+  EXPECT_EQ(sink.requests.size(), limits_.max_streams);
+  server.OnClosed({});
 }
 
 TEST_F(H2FloodsTest, ResetsForAnOriginsFaultAreNotTheClients) {
@@ -191,101 +378,6 @@ TEST_F(H2FloodsTest, UpdatesOfTheWindowForWhatWasSentAreFree) {
     Raw(h2::Frame(NGHTTP2_WINDOW_UPDATE, 0, static_cast<uint32_t>(id), kOne));
   }
   EXPECT_FALSE(server_.error());
-}
-
-// ---- windows -------------------------------------------------------------------------------------------------------
-
-// Sends as much as the window allows each round trip until `total` has arrived; returns the round trips.
-template <typename Step>
-int RoundTrips(FakeHost& host, Duration round_trip, Step step) {
-  int trips = 0;
-  for (; trips < 1000; ++trips) {
-    if (step()) break;
-    host.now += round_trip;
-  }
-  return trips;
-}
-
-TEST_F(H2FloodsTest, TheWindowGrowsOnALongPathUntilTheSenderIsTheLimit) {
-  host_.round_trip = 100ms;
-  const int32_t id =
-      peer_.Request({{":method", "POST"}, {":scheme", "http"}, {":authority", "h"}, {":path", "/"}}, true);
-  Exchange();
-  constexpr size_t kTotal = 8 << 20;
-  peer_.Send(id, std::string(kTotal, 'u'));
-  size_t taken = 0;
-  const int trips = RoundTrips(host_, 100ms, [&] {
-    // Up, read by the origin, and the updates of the window back.
-    server_.OnBytes(nullptr, Bytes(peer_.Output()));
-    taken += testing::TakeAll(last().body).size();
-    peer_.Input(testing::Produce(server_));
-    return taken == kTotal;
-  });
-  EXPECT_LE(trips, 20) << "128 with a window of 64 KiB";
-}
-
-TEST_F(H2FloodsTest, OnAShortPathTheWindowStays) {
-  host_.round_trip = 1ms;
-  const int32_t id =
-      peer_.Request({{":method", "POST"}, {":scheme", "http"}, {":authority", "h"}, {":path", "/"}}, true);
-  Exchange();
-  peer_.Send(id, std::string(4 << 20, 'u'));
-  for (int i = 0; i < 40; ++i) {
-    server_.OnBytes(nullptr, Bytes(peer_.Output()));
-    EXPECT_LE(last().body.size(), 64u * 1024);
-    host_.now += 10ms;
-    testing::TakeAll(last().body);
-    peer_.Input(testing::Produce(server_));
-  }
-}
-
-// ---- turns ---------------------------------------------------------------------------------------------------------
-
-TEST(FrameMeterTest, ATurnTakesSixteenStreamsOrSixtyFourFramesAndNeverHalfAFrameMore) {
-  const std::string ping = h2::Frame(NGHTTP2_PING, 0, 0, "12345678");
-  const std::string head = h2::Frame(NGHTTP2_HEADERS, 5, 1, "head");
-  std::string pings, heads;
-  for (int i = 0; i < 100; ++i) pings += ping, heads += head;
-  FrameMeter meter(0);
-  EXPECT_EQ(meter.Take(Bytes(pings)), 64 * ping.size());
-  EXPECT_EQ(meter.Take(Bytes(ping)), 0u) << "the turn is over";
-  meter.BeginTurn();
-  EXPECT_EQ(meter.Take(Bytes(heads)), 16 * head.size());
-}
-
-TEST(FrameMeterTest, AnySplitGivesTheSameFrames) {
-  std::string bytes = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-  for (int i = 0; i < 40; ++i) bytes += h2::Frame(i % 2 ? 0 : 4, 0, 1, std::string(static_cast<size_t>(i * 7), 'x'));
-  for (size_t step = 1; step < bytes.size(); ++step) {
-    FrameMeter meter(24);
-    size_t taken = 0;
-    for (size_t at = 0; at < bytes.size(); at += step)
-      taken += meter.Take(Bytes(bytes).subspan(at, std::min(step, bytes.size() - at)));
-    ASSERT_EQ(taken, bytes.size()) << step;
-  }
-}
-
-TEST(FrameMeterTest, EightContinuationsAreEnoughForOneHeaderList) {
-  const std::string head = h2::Frame(NGHTTP2_HEADERS, 0, 1, "head");
-  const std::string more = h2::Frame(NGHTTP2_CONTINUATION, 0, 1, "");
-  FrameMeter meter(0);
-  for (int list = 0; list < 2; ++list) {
-    meter.BeginTurn();
-    meter.Take(Bytes(head));
-    for (int i = 0; i < 8; ++i) {
-      for (const char& byte : more) meter.Take(Bytes({&byte, 1}));  // pieces of a frame are not frames
-    }
-    EXPECT_FALSE(meter.endless_headers());
-  }
-  meter.Take(Bytes(more));
-  EXPECT_TRUE(meter.endless_headers());
-}
-
-TEST(FrameMeterTest, ALongFrameIsOneFrameHoweverManyReadsItTakes) {
-  FrameMeter meter(0);
-  const std::string frame = h2::Frame(NGHTTP2_DATA, 0, 1, std::string(16384, 'x'));
-  for (int i = 0; i < 64; ++i) EXPECT_EQ(meter.Take(Bytes(frame)), frame.size());
-  EXPECT_EQ(meter.Take(Bytes(frame)), 0u);
 }
 
 }  // namespace
