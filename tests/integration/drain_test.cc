@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "integration/edge.h"
+#include "support/h2_raw.h"
 
 namespace meridian::testing {
 namespace {
@@ -76,6 +77,33 @@ TEST_F(Drain, AnAnswerDuringTheDrainTellsTheClientToGoElsewhere) {
   EXPECT_EQ(connection->ReadToEnd(&answer, Deadline(5s)), ReadEnd::kEof) << "the connection ends after the answer";
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 200")) << answer.substr(0, 100);
   EXPECT_NE(answer.find("connection: close"), std::string::npos) << answer.substr(0, 500);
+  EXPECT_EQ(edge_.process().Wait(5s), 0);
+  edge_.Ended();
+}
+
+// First a notice, so that requests on their way are served; then the last stream that was.
+TEST_F(Drain, AnHttp2ClientIsToldWhichRequestWasTheLastAndGetsItsAnswer) {
+  const auto connection = Connection::Open(edge_.port());
+  ASSERT_TRUE(connection);
+  const h2::Fields get = {{":method", "GET"}, {":scheme", "http"}, {":authority", "shop.example"}, {":path", "/slow"}};
+  ASSERT_TRUE(connection->Send(std::string(h2::kPreface) + h2::Settings() + h2::Headers(1, get), Deadline(2s)));
+  ASSERT_TRUE(InFlight(1));
+  edge_.process().Signal(SIGTERM);
+  std::string bytes;
+  EXPECT_EQ(connection->ReadToEnd(&bytes, Deadline(5s)), ReadEnd::kEof);
+  std::vector<std::string> goaways;
+  std::string body;
+  bool ended = false;
+  h2::ForEachFrame(bytes, [&](uint8_t type, uint8_t flags, uint32_t, std::string_view payload) {
+    if (type == h2::kGoaway) goaways.emplace_back(payload.substr(0, 8));
+    if (type == h2::kData) body += payload;
+    ended |= type == h2::kData && (flags & h2::kEndStream);
+  });
+  ASSERT_GE(goaways.size(), 2u);
+  EXPECT_EQ(goaways.front(), h2::Number(0x7fffffff, 4) + h2::Number(0, 4));
+  EXPECT_EQ(goaways.back(), h2::Number(1, 4) + h2::Number(0, 4));
+  EXPECT_TRUE(ended);
+  EXPECT_TRUE(body == PatternBytes(50'000)) << body.size();
   EXPECT_EQ(edge_.process().Wait(5s), 0);
   edge_.Ended();
 }

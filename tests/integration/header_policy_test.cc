@@ -64,6 +64,31 @@ TEST_F(HeaderPolicy, NobodyElseIs) {
   EXPECT_EQ(edge.WaitForAccessLog(1).at(0).value("client", ""), "127.0.0.1");
 }
 
+// Both directions; four other proxies pass on what only Connection says is not to be passed on.
+TEST_F(HeaderPolicy, WhatConnectionNamesBelongsToOneHop) {
+  const Edge edge = Start("");
+  const CurlResult asked = Get(edge, {"Connection: x-first, X-Second", "x-first: 1", "x-second: 2", "x-third: 3",
+                                      "Keep-Alive: timeout=5", "Proxy-Connection: keep-alive", "TE: gzip"});
+  EXPECT_TRUE(Has(asked, "x-third: 3\n")) << asked.body;
+  for (const char* name : {"x-first", "x-second", "keep-alive", "proxy-connection", "connection", "te:"}) {
+    EXPECT_FALSE(Has(asked, name)) << name;
+  }
+  origin_.SetHandler([](const OriginRequest&) {
+    return OriginReply{.raw =
+                           "HTTP/1.1 200 OK\r\nconnection: keep-alive, x-first, X-Second\r\nx-first: 1\r\nx-second: "
+                           "2\r\nx-third: 3\r\nkeep-alive: timeout=5\r\nproxy-connection: x\r\nupgrade: "
+                           "h2c\r\ncontent-length: 2\r\n\r\nok"};
+  });
+  for (const char* version : {"--http1.1", "--http2-prior-knowledge"}) {
+    const CurlResult got = Curl({version, "http://127.0.0.1:" + std::to_string(edge.port()) + "/"});
+    EXPECT_EQ(got.status, 200) << version << got.err;
+    EXPECT_EQ(got.headers.Get("x-third"), "3");
+    for (const char* name : {"x-first", "x-second", "keep-alive", "proxy-connection", "upgrade"}) {
+      EXPECT_FALSE(got.headers.Has(name)) << version << " " << name;
+    }
+  }
+}
+
 TEST_F(HeaderPolicy, ARequestThatGoesInCirclesIsEnded) {
   const Edge edge = Start("");
   EXPECT_TRUE(Has(Get(edge, {}), "cdn-loop: meridian-fra-1\n"));

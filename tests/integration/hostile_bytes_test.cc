@@ -295,5 +295,40 @@ TEST_F(HostileBytes, NothingIllegalInHttp2BecomesAnHttp1Request) {
   ASSERT_TRUE(edge_.process().Running()) << edge_.EventText();
 }
 
+// All in one packet, so that what follows is there when the end is noticed.
+TEST_F(HostileBytes, WhatComesBehindAnEndHarmsNobody) {
+  const std::string begin = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + Frame(kSettings, 0, 0, "");
+  const auto post = [](uint32_t stream) {
+    return Frame(kHeaders, kEndHeaders, stream,
+                 Hpack({{":method", "POST"}, {":scheme", "http"}, {":authority", "shop.example"}, {":path", "/"}}));
+  };
+  const std::string reset = Frame(kReset, 0, 1, "\0\0\0\x08"s), update_of_zero = Frame(8, 0, 0, "\0\0\0\0"s);
+  const std::string goaway = Frame(kGoaway, 0, 0, std::string(8, '\0'));
+  const std::string trailers = Frame(kHeaders, kEndHeaders, 1, Hpack({{"x", "1"}}));
+  const std::string rest = Frame(kData, kEndStream, 1, "rest");
+  const std::vector<Row> rows = {
+      {"a body behind an error of the connection", post(1) + update_of_zero + rest},
+      {"requests behind an error of the connection", update_of_zero + post(1) + rest},
+      {"garbage behind an error of the connection", post(1) + update_of_zero + std::string(5000, '\xff')},
+      {"a reset behind GOAWAY", post(1) + goaway + reset},
+      {"trailers without an end", post(1) + trailers},
+      {"a body behind trailers without an end", post(1) + trailers + rest},
+      {"a body behind a reset", post(1) + reset + rest},
+      {"trailers behind a reset", post(1) + reset + trailers},
+  };
+  for (const Row& row : rows) {
+    SCOPED_TRACE(row.name);
+    const auto connection = Connection::Open(edge_.port());
+    ASSERT_TRUE(connection) << "the edge does not accept any more";
+    ASSERT_TRUE(connection->Send(begin + row.bytes, Deadline(2s)));
+    // What a client of the same connection may still be told comes before the next one is served.
+    Http1Client next(edge_.port());
+    EXPECT_EQ(next.Get("/next").status, 200);
+    for (const OriginRequest& seen : origin_.Received()) EXPECT_EQ(seen.target, "/next");
+    origin_.Forget();
+  }
+  ASSERT_TRUE(edge_.process().Running()) << edge_.EventText();
+}
+
 }  // namespace
 }  // namespace meridian::testing
