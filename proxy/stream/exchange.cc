@@ -259,7 +259,8 @@ void Exchange::OnBodyDrained() {
 }
 
 const StatusSet& Exchange::FailureStatuses() const {
-  return route().failure_statuses ? *route().failure_statuses : service().failover.statuses;
+  const std::optional<StatusSet>& of_route = route().failure_statuses;
+  return of_route ? *of_route : service().failover.statuses;
 }
 
 bool Exchange::Replayable() const {
