@@ -26,11 +26,11 @@ struct CertificateConfig {
 };
 
 struct ListenerConfig {
-  std::string address;                          // "0.0.0.0:8443", "[::1]:8443"; port 0: the kernel picks one
-  bool proxy_protocol = false;                  // connections begin with a PROXY header…
-  std::vector<Network> proxies;                 // …if they come from here; empty: all
-  std::vector<CertificateConfig> certificates;  // empty: cleartext. First one is the default without SNI match
-  TlsServerOptions tls;                         // what else goes for all of them
+  std::string address;                            // "0.0.0.0:8443", "[::1]:8443"; port 0: the kernel picks one
+  bool proxy_protocol = false;                    // connections begin with a PROXY header…
+  std::vector<Network> proxies{};                 // …if they come from here; empty: all
+  std::vector<CertificateConfig> certificates{};  // empty: cleartext. First one is the default without SNI match
+  TlsServerOptions tls{};                         // what else goes for all of them
 };
 
 struct AdminConfig {

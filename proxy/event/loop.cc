@@ -85,7 +85,7 @@ void Timer::Cancel() {
 // ---- Watch ---------------------------------------------------------------------------------------------------------
 
 Watch::Watch(Loop& loop, int fd, Mode mode, Callback readable, Callback writable)
-    : event_(nullptr, event_free), readable_(readable), writable_(writable) {
+    : loop_(loop), event_(nullptr, event_free), readable_(readable), writable_(writable) {
   const int edge = EV_READ | EV_WRITE | EV_CLOSED | EV_ET | EV_PERSIST;
   const int level = EV_READ | EV_PERSIST;
   const auto flags = static_cast<short>(mode == Mode::kEdge ? edge : level);
@@ -94,7 +94,7 @@ Watch::Watch(Loop& loop, int fd, Mode mode, Callback readable, Callback writable
 }
 
 Watch::~Watch() {
-  if (destroyed_) *destroyed_ = true;
+  if (loop_.running_watch_ == this) loop_.running_watch_ = nullptr;
 }
 
 void Watch::Pause() { event_del(event_.get()); }
@@ -102,13 +102,14 @@ void Watch::Resume() { event_add(event_.get(), nullptr); }
 
 void Watch::OnEvent(int, short what, void* self) {
   auto* watch = static_cast<Watch*>(self);
-  bool destroyed = false;
-  watch->destroyed_ = &destroyed;
+  Loop& loop = watch->loop_;
+  loop.running_watch_ = watch;
   if (what & EV_CLOSED) watch->peer_closed_ = true;
   // Writes first: room that just appeared lets this turn's answers leave.
   if ((what & EV_WRITE) && watch->writable_.function) watch->writable_();
-  if (!destroyed && (what & (EV_READ | EV_CLOSED))) watch->readable_();
-  if (!destroyed) watch->destroyed_ = nullptr;
+  const bool alive = loop.running_watch_ == watch;
+  if (alive && (what & (EV_READ | EV_CLOSED))) watch->readable_();
+  loop.running_watch_ = nullptr;
 }
 
 // ---- Loop ----------------------------------------------------------------------------------------------------------

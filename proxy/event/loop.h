@@ -95,10 +95,10 @@ class Watch {
 
  private:
   static void OnEvent(int fd, short what, void* self);
+  Loop& loop_;
   std::unique_ptr<::event, void (*)(::event*)> event_;
   Callback readable_, writable_;
   bool peer_closed_ = false;
-  bool* destroyed_ = nullptr;  // set while a callback runs, so that it may delete this watch
 };
 
 class Loop {
@@ -171,6 +171,7 @@ class Loop {
   std::array<uint64_t, kSlots / 64> occupied_{};
   int64_t tick_ = 0;  // all slots before it were run
   Timer* running_next_ = nullptr;
+  const Watch* running_watch_ = nullptr;  // whose callbacks run, until one of them deletes it
 
   std::vector<std::unique_ptr<Disposable>> retired_;
 

@@ -204,9 +204,9 @@ bool TlsServerContext::Store::AskForCertificates(SSL_CTX* ctx, const TlsServerOp
   // Not the store that completes our own chains.
   if (SSL_CTX_set1_verify_cert_store(ctx, client_ca.get()) != 1) return false;
   SSL_CTX_set_session_ticket_cb(ctx, nullptr, Callbacks::OnSession, nullptr);
-  STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(client_ca_file.c_str());
-  if (!names) return false;
-  SSL_CTX_set_client_CA_list(ctx, names);
+  STACK_OF(X509_NAME)* authorities = SSL_load_client_CA_file(client_ca_file.c_str());
+  if (!authorities) return false;
+  SSL_CTX_set_client_CA_list(ctx, authorities);
   return true;
 }
 
@@ -229,8 +229,11 @@ CtxPtr TlsServerContext::Store::NewContext(const TlsServerOptions& options) cons
   SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, Callbacks::OnTicket);
   SSL_CTX_set_max_early_data(ctx, 0);  // what is sent early can be sent again by anybody (RFC 8470)
   SSL_CTX_set_alpn_select_cb(ctx, Callbacks::SelectAlpn, nullptr);
-  SSL_CTX_set_tlsext_servername_callback(ctx, Callbacks::OnServerName);
-  SSL_CTX_set_tlsext_status_cb(ctx, Callbacks::OnStatus);
+  const auto set = [ctx](int which, auto* callback) {
+    SSL_CTX_callback_ctrl(ctx, which, reinterpret_cast<void (*)()>(callback));
+  };
+  set(SSL_CTRL_SET_TLSEXT_SERVERNAME_CB, &Callbacks::OnServerName);
+  set(SSL_CTRL_SET_TLSEXT_STATUS_REQ_CB, &Callbacks::OnStatus);
   if (key_log) SSL_CTX_set_keylog_callback(ctx, Callbacks::LogKey);
   return made;
 }

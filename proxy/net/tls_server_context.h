@@ -39,14 +39,14 @@ class TlsKeyLog {
 struct TlsServerOptions {
   TlsVersion min_version = TlsVersion::kTls12;
   // Most wanted first, as OpenSSL names them; empty: the defaults. REQUIRES: CheckTlsCipher has nothing to say.
-  std::vector<std::string> ciphers;       // TLS 1.2
-  std::vector<std::string> ciphersuites;  // TLS 1.3
+  std::vector<std::string> ciphers{};       // TLS 1.2
+  std::vector<std::string> ciphersuites{};  // TLS 1.3
   // PEM; empty: clients are not asked for certificates. One that is shown must verify, whether or not it is required.
-  std::string client_ca_file;
+  std::string client_ca_file{};
   ClientCertificate client_certificate = ClientCertificate::kRequired;
   bool forward_client_certificate = false;  // ForwardedCertificate says it
-  std::shared_ptr<const TlsKeyLog> key_log;
-  std::shared_ptr<const TicketKeys> tickets;  // null: keys of the context's own
+  std::shared_ptr<const TlsKeyLog> key_log{};
+  std::shared_ptr<const TicketKeys> tickets{};  // null: keys of the context's own
 };
 
 // What is wrong with this name of a cipher of TLS 1.2, or of a cipher suite of TLS 1.3; or nothing. Only ephemeral keys

@@ -50,7 +50,8 @@ TEST(H2Settings, TellTheLimits) {
   std::string told;
   h2::ForEachFrame(testing::Produce(server), [&](uint8_t type, uint8_t flags, uint32_t, std::string_view p) {
     if (type == NGHTTP2_SETTINGS && !flags) told = p;
-    if (type == NGHTTP2_WINDOW_UPDATE) EXPECT_EQ(p, h2::Number(H2Server::kConnectionWindow - 65535, 4));
+    if (type != NGHTTP2_WINDOW_UPDATE) return;
+    EXPECT_EQ(p, h2::Number(H2Server::kConnectionWindow - 65535, 4));
   });
   const auto tells = [&](uint16_t id, uint32_t value) {
     return told.find(h2::Setting(id, value)) != std::string::npos;
