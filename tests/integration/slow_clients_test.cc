@@ -199,7 +199,9 @@ TEST_F(SlowClients, WhoReadsNothingIsCut) {
       ASSERT_TRUE(clients.back());
       ASSERT_TRUE(clients.back()->Send(request, Deadline(2s)));
     }
-    EXPECT_TRUE(Eventually([&] { return edge_.MetricSum("meridian_client_connections") == 0; }, 15s, 20ms));
+    const auto connections = [&] { return edge_.MetricSum("meridian_client_connections"); };
+    EXPECT_TRUE(Eventually([&] { return connections() == 2; }, 5s, 20ms));
+    EXPECT_TRUE(Eventually([&] { return connections() == 0; }, 15s, 20ms));
     for (const auto& client : clients) {
       std::string answer;
       EXPECT_NE(client->ReadToEnd(&answer, Deadline(5s)), ReadEnd::kTimeout);
