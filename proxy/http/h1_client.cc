@@ -13,7 +13,7 @@ constexpr Error kAbandoned{ErrorCode::kCancelled, Fault::kSelf, Retry::kNever, "
 }  // namespace
 
 H1Client::H1Client(CodecHost& host, const MessageLimits& limits)
-    : host_(host), limits_(limits), parser_(false, limits, *this) {}
+    : host_(host), parser_(false, limits, *this) {}
 
 ClientStream* H1Client::Start(const RequestHead& request, BodyPipe* body, ResponseHandler& handler) {
   busy_ = true;

@@ -54,7 +54,6 @@ class H1Client final : public ClientCodec,
   void FailStream(Error error, bool peer_closed = false);
 
   CodecHost& host_;
-  const MessageLimits& limits_;
   H1Parser parser_;
   Block* feed_block_ = nullptr;
   Arena discard_arena_;

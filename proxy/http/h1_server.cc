@@ -11,7 +11,7 @@ constexpr Error kCut{ErrorCode::kCancelled, Fault::kSelf, Retry::kNever, "respon
 }  // namespace
 
 H1Server::H1Server(CodecHost& host, ServerSink& sink, const MessageLimits& limits, bool tls)
-    : host_(host), sink_(sink), limits_(limits), tls_(tls), parser_(true, limits, *this) {}
+    : host_(host), sink_(sink), tls_(tls), parser_(true, limits, *this) {}
 
 // ---- input ---------------------------------------------------------------------------------------------------------
 

@@ -66,7 +66,6 @@ class H1Server final : public ServerCodec,
 
   CodecHost& host_;
   ServerSink& sink_;
-  const MessageLimits& limits_;
   const bool tls_;
 
   // ---- the connection
