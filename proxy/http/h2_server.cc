@@ -22,12 +22,17 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
   }
 
   int Field(std::string_view name, std::string_view value) {
-    if (!handler_ || refused_) return 0;
+    if (!handler_) return 0;
     const MessageLimits& limits = server_.limits_;
     const uint32_t most = head_done_ ? limits.max_trailer_bytes : limits.max_header_bytes;
-    if (!CountField(name.size(), value.size(), most, limits.max_headers)) {
-      return Refuse(431, NGHTTP2_ENHANCE_YOUR_CALM);
+    const bool fits = CountField(name.size(), value.size(), most, limits.max_headers);
+    if (header_bytes_ > kBomb * limits.max_header_bytes) {
+      // A frame of 16 KiB may name one large field 16 000 times, and each of them is checked before it comes here.
+      server_.EndFlood();
+      return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
+    if (refused_) return 0;
+    if (!fits) return Refuse(431, NGHTTP2_ENHANCE_YOUR_CALM);
     Arena& arena = handler_->arena();
     if (name.front() != ':') {
       const HeaderId header = IdentifyHeader(name);

@@ -25,6 +25,8 @@ class H2Server final : public ServerCodec, private H2Session {
   static constexpr double kGlitchesPerSecond = 100;
   static constexpr double kEarnedByRequest = 2;
   static constexpr double kEarnedByData = 2;
+  // A header list of so many times the limit is answered with the end of the connection instead of 431.
+  static constexpr uint32_t kBomb = 4;
   static constexpr double kResetBurst = 200;
   static constexpr double kResetsPerSecond = 33;
   static constexpr Duration kCancelledCounts = 1s;

@@ -160,15 +160,19 @@ std::vector<Case> Limits() {
              return list;
            }() +
            "}"},
-      {"7541 7_3 a large field referenced 4000 times", References("x", some, 4000), "GET a/ {x: " + some + "} / 431"},
-      {"7541 7_3 16000 references to a crumb", References("cookie", "a", 16'000), "GET a/ {cookie: a} / 431"},
-      {"7541 7_3 16000 references to an empty field", References("x", "", 16'000), "GET a/ {x: } / 431"},
+      {"7541 7_3 a large field referenced 40 times", References("x", some, 40), "GET a/ {x: " + some + "} / 431"},
+      {"7541 7_3 1000 crumbs are too many and no bomb", References("cookie", "a", 1000), "GET a/ {cookie: a} / 431"},
+      {"7541 7_3 a large field referenced 4000 times", References("x", some, 4000),
+       "GET a/ {x: " + some + "} / - goaway CALM"},
+      {"7541 7_3 16000 references to a crumb", References("cookie", "a", 16'000), "GET a/ {cookie: a} / - goaway CALM"},
+      {"7541 7_3 16000 references to an empty field", References("x", "", 16'000), "GET a/ {x: } / - goaway CALM"},
       {"9112 3 a target of 8 KiB", at(target), "GET a" + target},
       {"9112 3 a byte more than 8 KiB", at(target + "p"), "414"},
       {"9110 6_5 trailers below 8 KiB", trailers({{"x", std::string(8000, 't')}}),
        "POST a/ =b +{x: " + std::string(8000, 't') + "}"},
       {"9110 6_5 more than 8 KiB", trailers({{"x", std::string(8192, 't')}}), "POST a/ =b! rst 1 CALM"},
-      {"9110 6_5 trailers that are dropped count too", trailers(Many(400, "authorization", "")), "POST a/ =b! rst 1 CALM"},
+      {"9110 6_5 trailers that are dropped count too", trailers(Many(400, "authorization", "")),
+       "POST a/ =b! rst 1 CALM"},
   };
 }
 
