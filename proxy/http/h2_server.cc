@@ -63,6 +63,7 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
     }
     headers_ = HeaderBlock(&handler_->arena());  // for trailers
     header_bytes_ = 0;
+    carried_ = true;
     handler_->OnRequestHead(head_);
   }
 
@@ -76,7 +77,7 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
   }
 
   // An origin may have it.
-  bool at_work() const { return handler_ && head_done_ && !refused_; }
+  bool at_work() const { return handler_ && carried_; }
 
   void Closed(bool complete) {
     if (in_ && !in_->ended()) in_->Fail();
@@ -196,6 +197,7 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
   int refused_ = 0;
   bool end_stream_ = false;
   bool head_done_ = false;
+  bool carried_ = false;  // its head went on
 };
 
 H2Server::H2Server(CodecHost& host, ServerSink& sink, const MessageLimits& limits, bool tls)
@@ -215,6 +217,7 @@ int H2Server::OnBeginHeaders(const nghttp2_frame& frame) {
     ResetStream(frame.hd.stream_id, NGHTTP2_REFUSED_STREAM);
     return 0;
   }
+  glitches_.Earn(kEarnedByRequest);
   auto* stream = new Stream(*this);
   Adopt(stream, frame.hd.stream_id);
   stream->Begin();
@@ -281,9 +284,10 @@ bool H2Server::BreaksOrder(const nghttp2_frame_hd& head) {
 }
 
 void H2Server::OnFrameBegin(const nghttp2_frame_hd& head) {
+  // A request, or the trailers of one. Behind the end of a stream nghttp2 only decodes them.
+  const bool wanted = head.type == NGHTTP2_HEADERS && (head.stream_id > newest_ || Find(head.stream_id));
   if (BreaksOrder(head)) return Terminate(NGHTTP2_PROTOCOL_ERROR, kOutOfOrder);
-  if (head.type == NGHTTP2_HEADERS) return glitches_.Earn(kEarnedByRequest);
-  if (head.type != NGHTTP2_DATA) Charge(glitches_);
+  if (head.type != NGHTTP2_DATA && !wanted) Charge(glitches_);
 }
 
 void H2Server::OnFrame(const nghttp2_frame& frame) {
@@ -296,7 +300,7 @@ void H2Server::OnResetSent(H2Stream* stream, uint32_t code) {
   if (code == NGHTTP2_NO_ERROR || (stream && stream->own_reset())) return;
   if (code != NGHTTP2_REFUSED_STREAM) return Charge(resets_);
   sink_.OnStreamRefused();
-  Charge(glitches_, 1 + kEarnedByRequest);
+  Charge(glitches_);
 }
 
 bool H2Server::RoomForStream() {

@@ -1,0 +1,198 @@
+// Each on a connection of its own: every way to make us reset a stream, refuse one, or wait for one.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "support/h2_flood.h"
+#include "support/h2_reading.h"
+
+namespace meridian {
+namespace {
+
+namespace h2 = testing::h2;
+
+using testing::CountingSink;
+using testing::Deliver;
+using testing::FakeHost;
+using testing::Gets;
+
+class H2ResetsTest : public ::testing::Test {
+ protected:
+  MessageLimits limits_;
+};
+
+// All that makes us reset a stream, or end the connection at once. Each as often as it takes.
+TEST_F(H2ResetsTest, EveryWayToProvokeAResetEndsTheConnection) {
+  using h2::Headers, h2::Data, h2::Frame;
+  const h2::Fields get = {{":method", "GET"}, {":scheme", "http"}, {":authority", "h"}, {":path", "/"}};
+  const auto with = [&](std::string name, std::string value) {
+    h2::Fields fields = get;
+    fields.emplace_back(std::move(name), std::move(value));
+    return fields;
+  };
+  const std::pair<const char*, std::function<std::string(uint32_t)>> kWays[] = {
+      {"update of zero", [&](uint32_t id) { return Headers(id, get, 4) + h2::Window(id, 0); }},
+      {"window overflow", [&](uint32_t id) { return Headers(id, get, 4) + h2::Window(id, 0x7fffffff); }},
+      {"PRIORITY of four bytes",
+       [&](uint32_t id) { return Headers(id, get, 4) + Frame(h2::kPriority, 0, id, "1234"); }},
+      {"DATA behind the end", [&](uint32_t id) { return Headers(id, get) + Data(id, "x"); }},
+      {"HEADERS behind the end",
+       [&](uint32_t id) {
+         return Headers(id, get) + Headers(id, {{"x", "1"}});
+       }},
+      {"more DATA than announced",
+       [&](uint32_t id) { return Headers(id, with("content-length", "1"), 4) + Data(id, "xy"); }},
+      {"less DATA than announced",
+       [&](uint32_t id) { return Headers(id, with("content-length", "3"), 4) + Data(id, "xy"); }},
+      {"no DATA though announced", [&](uint32_t id) { return Headers(id, with("content-length", "3")); }},
+      {"malformed head", [&](uint32_t id) { return Headers(id, with("X", "1")); }},
+      {"malformed trailers",
+       [&](uint32_t id) {
+         return Headers(id, get, 4) + Headers(id, {{"X", "1"}});
+       }},
+      {"trailers that frame",
+       [&](uint32_t id) {
+         return Headers(id, get, 4) + Headers(id, {{"content-length", "1"}});
+       }},
+      {"trailers without end",
+       [&](uint32_t id) {
+         return Headers(id, get, 4) + Headers(id, {{"x", "1"}}, 4);
+       }},
+      {"trailers too large",
+       [&](uint32_t id) {
+         return Headers(id, get, 4) + Headers(id, {{"x", std::string(9000, 'x')}});
+       }},
+      {"window of a stream exceeded",
+       [&](uint32_t id) {
+         std::string bytes = Headers(id, get, 4);
+         for (int i = 0; i < 5; ++i) bytes += Data(id, std::string(16'384, 'x'), 0);
+         return bytes;
+       }},
+  };
+  for (const auto& [name, way] : kWays) {
+    FakeHost host;
+    CountingSink sink;
+    H2Server server(host, sink, limits_, false);
+    Deliver(server, std::string(h2::kPreface) + h2::Settings());
+    uint32_t sent = 0;
+    size_t at_work = 0;
+    for (; sent < 2000 && !server.error() && !server.finished(); ++sent) {
+      Deliver(server, way(2 * sent + 1));
+      testing::Produce(server);
+      at_work = std::max(at_work, server.active_streams());
+    }
+    EXPECT_TRUE(server.error() || server.finished()) << name;
+    // The clock stands still: from the 101st on they are refused, and the bucket of glitches is what ends it.
+    EXPECT_LE(sent, 1150u) << name;
+    EXPECT_LE(at_work, limits_.max_streams) << name;
+    const auto carried = std::ranges::count_if(sink.requests.requests, [](const auto& r) { return r->has_head; });
+    EXPECT_LE(carried, limits_.max_streams) << name << ": each may still be at work at its origin";
+    server.OnClosed({});
+  }
+}
+
+// A client that sends requests and pings by turns earns nothing for what was refused.
+TEST_F(H2ResetsTest, RefusedStreamsPayForNothing) {
+  FakeHost host;
+  CountingSink sink;
+  H2Server server(host, sink, limits_, false);
+  Deliver(server, std::string(h2::kPreface) + h2::Settings() + Gets(0, limits_.max_streams));
+  uint32_t sent = 0;
+  for (; sent < 5000 && !server.error(); ++sent) {
+    Deliver(server, Gets(limits_.max_streams + sent, 1) + h2::Frame(h2::kPing, 0, 0, "12345678"));
+    testing::Produce(server);
+  }
+  EXPECT_LE(sent, 650u);
+  server.OnClosed({});
+}
+
+TEST_F(H2ResetsTest, HeadersWithoutEndAreAnErrorOfTheConnectionWithAndWithoutBytes) {
+  for (const std::string& piece : {std::string(), h2::Block({{"x", "1"}})}) {
+    FakeHost host;
+    CountingSink sink;
+    H2Server server(host, sink, limits_, false);
+    Deliver(server, std::string(h2::kPreface) + h2::Settings() +
+                        h2::Frame(h2::kHeaders, h2::kEndStream, 1, h2::Block({{":method", "GET"}})));
+    int sent = 0;
+    for (; sent < 100 && !server.error(); ++sent) Deliver(server, h2::Frame(h2::kContinuation, 0, 1, piece));
+    EXPECT_EQ(sent, FrameMeter::kMaxContinuations + 1);
+    EXPECT_NE(testing::ErrorsSent(testing::Produce(server)).find("goaway CALM"), std::string::npos);
+    server.OnClosed({});
+  }
+}
+
+// A client that asks and never reads: what waits for it is bounded, long before it is many frames.
+TEST_F(H2ResetsTest, AcknowledgementsThatNobodyReadsAreBounded) {
+  const std::pair<const char*, std::string> kAsked[] = {{"PING", h2::Frame(NGHTTP2_PING, 0, 0, "12345678")},
+                                                        {"SETTINGS", h2::Settings()}};
+  for (const auto& [name, frame] : kAsked) {
+    FakeHost host;
+    CountingSink sink;
+    H2Server server(host, sink, limits_, false);
+    Deliver(server, std::string(h2::kPreface) + h2::Settings());
+    int sent = 0;
+    for (; sent < 5000 && !server.error(); ++sent) Deliver(server, frame);
+    EXPECT_LE(sent, 300) << name;
+    EXPECT_LE(testing::Produce(server).size(), 300 * 17u + 200) << name;
+    server.OnClosed({});
+  }
+}
+
+// A client that has not read our SETTINGS yet cannot know better.
+TEST_F(H2ResetsTest, StreamsOverTheLimitAreRefusedUnseenAndTheOthersAreServed) {
+  FakeHost host;
+  CountingSink sink;
+  H2Server server(host, sink, limits_, false);
+  Deliver(server, std::string(h2::kPreface) + h2::Settings() + Gets(0, limits_.max_streams + 10));
+  std::string refused;
+  for (uint32_t i = 0; i < 10; ++i)
+    refused += " rst " + std::to_string(2 * (limits_.max_streams + i) + 1) + " REFUSED_STREAM";
+  EXPECT_EQ(testing::ErrorsSent(testing::Produce(server)), refused);
+  EXPECT_EQ(sink.requests.size(), limits_.max_streams);
+  EXPECT_EQ(sink.refused, 10);
+  for (const auto& request : sink.requests.requests) request->Answer(204, kUnknownLength, false);
+  size_t answered = 0;
+  h2::ForEachFrame(testing::Produce(server),
+                   [&](uint8_t type, uint8_t, uint32_t, std::string_view) { answered += type == h2::kHeaders; });
+  EXPECT_EQ(answered, limits_.max_streams);
+  server.OnClosed({});
+}
+
+// One that has acknowledged them breaks its word: an error of the connection (RFC 9113 §5.4.1 allows that), which says
+// that the stream too many was not looked at.
+TEST_F(H2ResetsTest, AStreamOverALimitThatWasAcknowledgedEndsTheConnection) {
+  FakeHost host;
+  CountingSink sink;
+  H2Server server(host, sink, limits_, false);
+  Deliver(server, std::string(h2::kPreface) + h2::Settings());
+  testing::Produce(server);
+  Deliver(server, h2::Settings("", h2::kAck) + Gets(0, limits_.max_streams + 1));
+  std::string last;
+  h2::ForEachFrame(testing::Produce(server), [&](uint8_t type, uint8_t, uint32_t, std::string_view payload) {
+    if (type == h2::kGoaway) last = payload.substr(0, 8);
+  });
+  EXPECT_EQ(last, h2::Number(2 * limits_.max_streams - 1, 4) + h2::Number(NGHTTP2_PROTOCOL_ERROR, 4));
+  EXPECT_EQ(sink.requests.size(), limits_.max_streams);
+  server.OnClosed({});
+}
+
+// 10 000 of them do not end with 9 900 refusals.
+TEST_F(H2ResetsTest, TenThousandStreamsEndTheConnection) {
+  FakeHost host;
+  CountingSink sink;
+  H2Server server(host, sink, limits_, false);
+  Deliver(server, std::string(h2::kPreface) + h2::Settings());
+  uint32_t sent = 0;
+  for (; sent < 10'000 && !server.error(); ++sent) {
+    Deliver(server,
+            h2::Headers(2 * sent + 1, {{":method", "GET"}, {":scheme", "http"}, {":authority", "h"}, {":path", "/"}}));
+    if (sent % 50 == 0) testing::Produce(server);
+  }
+  EXPECT_LE(sent, 1150u);
+  EXPECT_EQ(sink.requests.size(), limits_.max_streams);
+  server.OnClosed({});
+}
+
+}  // namespace
+}  // namespace meridian
