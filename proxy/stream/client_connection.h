@@ -1,8 +1,8 @@
 // One client's connection: transport, codec, and the exchanges it carries.
 //
 // Picks the codec (ALPN with TLS; by the first bytes without), keeps the timeouts that belong to no exchange
-// (handshake, no request) and owns its exchanges. Used for the traffic of workers and, with another factory, for the admin
-// endpoint.
+// (handshake, no request) and owns its exchanges. Used for the traffic of workers and, with another factory, for the
+// admin endpoint.
 #pragma once
 
 #include <memory>
