@@ -169,7 +169,7 @@ void H2Client::Suspect() {
 int H2Client::OnBeginHeaders(const nghttp2_frame&) { return 0; }
 
 int H2Client::OnHeader(H2Stream* stream, const nghttp2_frame&, std::string_view name, std::string_view value) {
-  return static_cast<Stream*>(stream)->Field(name, value);
+  return stream ? static_cast<Stream*>(stream)->Field(name, value) : 0;
 }
 
 int H2Client::OnHeadersDone(H2Stream* stream, const nghttp2_frame& frame) {

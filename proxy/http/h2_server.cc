@@ -22,7 +22,7 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
   }
 
   int Field(std::string_view name, std::string_view value) {
-    if (!handler_) return 0;
+    if (!handler_) return server_.CountStray(name.size() + value.size() + 32);
     const MessageLimits& limits = server_.limits_;
     const uint32_t most = head_done_ ? limits.max_trailer_bytes : limits.max_header_bytes;
     const bool fits = CountField(name.size(), value.size(), most, limits.max_headers);
@@ -212,6 +212,7 @@ H2Server::H2Server(CodecHost& host, ServerSink& sink, const MessageLimits& limit
 }
 
 int H2Server::OnBeginHeaders(const nghttp2_frame& frame) {
+  stray_bytes_ = 0;
   if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
   if (!RoomForStream()) {
     ResetStream(frame.hd.stream_id, NGHTTP2_REFUSED_STREAM);
@@ -225,7 +226,15 @@ int H2Server::OnBeginHeaders(const nghttp2_frame& frame) {
 }
 
 int H2Server::OnHeader(H2Stream* stream, const nghttp2_frame&, std::string_view name, std::string_view value) {
-  return static_cast<Stream*>(stream)->Field(name, value);
+  return stream ? static_cast<Stream*>(stream)->Field(name, value) : CountStray(name.size() + value.size() + 32);
+}
+
+// Nobody hears of a refused stream's fields, but nghttp2 checks each of them all the same.
+int H2Server::CountStray(size_t bytes) {
+  stray_bytes_ += bytes;
+  if (stray_bytes_ <= kBomb * limits_.max_header_bytes) return 0;
+  EndFlood();
+  return NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 int H2Server::OnHeadersDone(H2Stream* stream, const nghttp2_frame& frame) {

@@ -120,13 +120,12 @@ const nghttp2_session_callbacks* H2Session::Callbacks() {
         c, [](nghttp2_session*, const nghttp2_frame* frame, void* self) {
           return static_cast<H2Session*>(self)->OnBeginHeaders(*frame);
         });
-    nghttp2_session_callbacks_set_on_header_callback(
-        c, [](nghttp2_session*, const nghttp2_frame* frame, const uint8_t* name, size_t name_size, const uint8_t* value,
-              size_t value_size, uint8_t, void* user) {
-          auto* self = static_cast<H2Session*>(user);
-          H2Stream* stream = self->Find(frame->hd.stream_id);
-          return stream ? self->OnHeader(stream, *frame, View(name, name_size), View(value, value_size)) : 0;
-        });
+    nghttp2_session_callbacks_set_on_header_callback(c, [](nghttp2_session*, const nghttp2_frame* frame,
+                                                           const uint8_t* name, size_t name_size, const uint8_t* value,
+                                                           size_t value_size, uint8_t, void* user) {
+      auto* self = static_cast<H2Session*>(user);
+      return self->OnHeader(self->Find(frame->hd.stream_id), *frame, View(name, name_size), View(value, value_size));
+    });
     nghttp2_session_callbacks_set_on_frame_recv_callback(
         c, [](nghttp2_session*, const nghttp2_frame* frame, void* user) {
           auto* self = static_cast<H2Session*>(user);

@@ -97,6 +97,7 @@ class H2Session {
 
   // ---- for the sides. Return 0 or an NGHTTP2_ERR code.
   virtual int OnBeginHeaders(const nghttp2_frame& frame) = 0;
+  // `stream` is null for one that was refused or let go.
   virtual int OnHeader(H2Stream* stream, const nghttp2_frame& frame, std::string_view name, std::string_view value) = 0;
   virtual int OnHeadersDone(H2Stream* stream, const nghttp2_frame& frame) = 0;
   virtual void OnInEnd(H2Stream* stream) = 0;

@@ -107,6 +107,31 @@ TEST_F(H2ResetsTest, RefusedStreamsPayForNothing) {
   server.OnClosed({});
 }
 
+// Their fields reach nobody, but each is checked before: one frame of 4 KB names 16 MB of them.
+TEST_F(H2ResetsTest, ABombOnARefusedStreamEndsTheConnectionLikeAnyOther) {
+  FakeHost host;
+  CountingSink sink;
+  H2Server server(host, sink, limits_, false);
+  const h2::Fields get = {{":method", "GET"}, {":scheme", "http"}, {":authority", "h"}, {":path", "/"}};
+  const auto bomb = [&](uint32_t id, size_t times) {
+    const std::string field = "\x40" + h2::Text("x") + h2::Text(std::string(4000, 'v'));
+    return h2::Frame(h2::kHeaders, h2::kEndHeaders | h2::kEndStream, id,
+                     h2::Block(get) + field + std::string(times, '\xbe'));
+  };
+  Deliver(server, std::string(h2::kPreface) + h2::Settings() + Gets(0, limits_.max_streams));
+  // Cancelled ones still count as streams, to us if not to nghttp2, which does not look at those that it refuses itself.
+  for (uint32_t i = 0; i < limits_.max_streams; ++i) Deliver(server, h2::Rst(2 * i + 1));
+  for (uint32_t i = 0; i < 10; ++i) Deliver(server, bomb(2 * (limits_.max_streams + i) + 1, 50));
+  EXPECT_FALSE(server.error()) << "large, but within what one list may be";
+  EXPECT_EQ(testing::ErrorsSent(testing::Produce(server)).find("goaway"), std::string::npos);
+  EXPECT_EQ(sink.refused, 10);
+  Deliver(server, bomb(2 * (limits_.max_streams + 10) + 1, 4000));
+  EXPECT_TRUE(server.error());
+  const std::string sent = testing::ErrorsSent(testing::Produce(server));
+  EXPECT_NE(sent.find("goaway CALM"), std::string::npos) << sent << server.error().what;
+  server.OnClosed({});
+}
+
 TEST_F(H2ResetsTest, HeadersWithoutEndAreAnErrorOfTheConnectionWithAndWithoutBytes) {
   for (const std::string& piece : {std::string(), h2::Block({{"x", "1"}})}) {
     FakeHost host;
