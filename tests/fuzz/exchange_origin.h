@@ -69,8 +69,10 @@ class FuzzOrigin {
       const size_t n = end ? b.rest.size() : std::min<size_t>(b.rest.size(), 24);
       SayBody(c, b, b.rest.substr(0, n));
       b.rest.erase(0, n);
-      const bool counted = b.stream == 0 && b.frame == FuzzAnswer::Frame::kLength;  // its length is its end
-      if (end || (counted && b.rest.empty())) {
+      // Its length is its end: over HTTP/2 to a client who counts, although END_STREAM may never come.
+      const bool whole = b.frame == FuzzAnswer::Frame::kLength && b.rest.empty();
+      if (whole) ledger_.answer(b.answer).sealed = true;
+      if (end || (whole && b.stream == 0)) {
         SayEnd(c, b, trailers);
         c.begun.reset();
       }
