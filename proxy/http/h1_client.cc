@@ -12,8 +12,7 @@ constexpr Error kAbandoned{ErrorCode::kCancelled, Fault::kSelf, Retry::kNever, "
 
 }  // namespace
 
-H1Client::H1Client(CodecHost& host, const MessageLimits& limits)
-    : host_(host), parser_(false, limits, *this) {}
+H1Client::H1Client(CodecHost& host, const MessageLimits& limits) : host_(host), parser_(false, limits, *this) {}
 
 ClientStream* H1Client::Start(const RequestHead& request, BodyPipe* body, ResponseHandler& handler) {
   busy_ = true;

@@ -340,13 +340,18 @@ void OriginPool::Sweep() {
   const TimePoint now = loop_.Now();
   const Duration idle = options_.limits.idle_timeout;
   const Duration patience = grouped() ? std::min(idle, kOneClientIdle) : idle;
-  std::vector<Connection*> old, stuck;
+  std::vector<Connection*> old, useless, stuck;
   for (const auto& c : connections_) {
-    if (c->ready() && c->codec()->stuck(now)) stuck.push_back(c.get());
-    if (c->listed && c->idle() && now - c->idle_since >= patience) old.push_back(c.get());
+    if (c->ready() && c->codec()->stuck(now)) {
+      stuck.push_back(c.get());
+    } else if (c->idle() && now - c->idle_since >= patience) {
+      // One without room, whose origin allows no streams, warms nobody.
+      (c->listed ? old : useless).push_back(c.get());
+    }
   }
-  if (options_.warm && old.size() == connections_.size() && !old.empty()) old.pop_back();
+  if (options_.warm && old.size() + useless.size() == connections_.size() && !old.empty()) old.pop_back();
   for (Connection* c : stuck) c->Abandon();
+  for (Connection* c : useless) c->Close();
   for (Connection* c : old) c->Close();
   if (!connections_.empty()) sweep_timer_.Arm(kSweepInterval);
 }

@@ -1,5 +1,6 @@
 // Connections to an origin: kept, shared, waited for, and given up when nothing comes of them.
 #include "origin/pool_fixture.h"
+#include "support/h2_raw.h"
 
 namespace meridian::testing {
 namespace {
@@ -178,6 +179,26 @@ TEST_F(PoolTest, AConnectionTheOriginClosedIsNotUsedAgain) {
   EXPECT_FALSE(two.reused);
   Serve(1);
   EXPECT_TRUE(RunUntil(loop_, [&] { return two.done(); }));
+}
+
+// It had no room, so it was not among the idle ones, and held its place for as long as its origin liked.
+TEST_F(PoolTest, AConnectionWhoseOriginAllowsNoStreamsEndsAfterTheIdleTimeout) {
+  Make(OriginProtocol::kH2c);
+  Asker a;
+  ASSERT_TRUE(a.Ask(*pool_, at(origin_)));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return a.stream != nullptr && origin_.connections() == 1; }));
+  const std::string no_streams = testing::h2::Settings(testing::h2::Setting(3, 0));
+  ASSERT_EQ(origin_.TrySend(0, no_streams), no_streams.size());
+  Settle(loop_);
+  a.Stop();
+  Settle(loop_);
+  EXPECT_EQ(pool_->TryTake(), nullptr);
+  EXPECT_EQ(pool_->connections(), 1u);
+  for (int i = 0; i < 22; ++i) {
+    loop_.Advance(1s);
+    Settle(loop_);
+  }
+  EXPECT_EQ(pool_->connections(), 0u);
 }
 
 TEST_F(PoolTest, DrainClosesIdleConnectionsNowAndBusyOnesAfterTheirAnswer) {
