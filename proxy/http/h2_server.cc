@@ -22,17 +22,12 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
   }
 
   int Field(std::string_view name, std::string_view value) {
-    if (!handler_) return server_.CountStray(name.size() + value.size() + 32);
+    if (!handler_ || refused_) return 0;
     const MessageLimits& limits = server_.limits_;
     const uint32_t most = head_done_ ? limits.max_trailer_bytes : limits.max_header_bytes;
-    const bool fits = CountField(name.size(), value.size(), most, limits.max_headers);
-    if (header_bytes_ > kBomb * limits.max_header_bytes) {
-      // A frame of 16 KiB may name one large field 16 000 times, and each of them is checked before it comes here.
-      server_.EndFlood();
-      return NGHTTP2_ERR_CALLBACK_FAILURE;
+    if (!CountField(name.size(), value.size(), most, limits.max_headers)) {
+      return Refuse(431, NGHTTP2_ENHANCE_YOUR_CALM);
     }
-    if (refused_) return 0;
-    if (!fits) return Refuse(431, NGHTTP2_ENHANCE_YOUR_CALM);
     Arena& arena = handler_->arena();
     if (name.front() != ':') {
       const HeaderId header = IdentifyHeader(name);
@@ -212,7 +207,7 @@ H2Server::H2Server(CodecHost& host, ServerSink& sink, const MessageLimits& limit
 }
 
 int H2Server::OnBeginHeaders(const nghttp2_frame& frame) {
-  stray_bytes_ = 0;
+  list_bytes_ = 0;
   if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
   if (!RoomForStream()) {
     ResetStream(frame.hd.stream_id, NGHTTP2_REFUSED_STREAM);
@@ -225,16 +220,15 @@ int H2Server::OnBeginHeaders(const nghttp2_frame& frame) {
   return 0;
 }
 
+// A frame of 16 KiB may name one large field 16 000 times, and nghttp2 checks each of them before it comes here: also
+// when the stream was refused and nobody hears of it.
 int H2Server::OnHeader(H2Stream* stream, const nghttp2_frame&, std::string_view name, std::string_view value) {
-  return stream ? static_cast<Stream*>(stream)->Field(name, value) : CountStray(name.size() + value.size() + 32);
-}
-
-// Nobody hears of a refused stream's fields, but nghttp2 checks each of them all the same.
-int H2Server::CountStray(size_t bytes) {
-  stray_bytes_ += bytes;
-  if (stray_bytes_ <= kBomb * limits_.max_header_bytes) return 0;
-  EndFlood();
-  return NGHTTP2_ERR_CALLBACK_FAILURE;
+  list_bytes_ += name.size() + value.size() + 32;
+  if (list_bytes_ > kBomb * limits_.max_header_bytes) {
+    EndFlood();
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+  }
+  return stream ? static_cast<Stream*>(stream)->Field(name, value) : 0;
 }
 
 int H2Server::OnHeadersDone(H2Stream* stream, const nghttp2_frame& frame) {

@@ -66,7 +66,6 @@ class H2Server final : public ServerCodec, private H2Session {
   void OnFrameBegin(const nghttp2_frame_hd& head) override;
   void OnDataSent() override { glitches_.Earn(kEarnedByData); }
   void OnResetSent(H2Stream* stream, uint32_t code) override;
-  int CountStray(size_t bytes);
   void Charge(TokenBucket& bucket, double cost = 1);
   void EndFlood();
   bool BreaksOrder(const nghttp2_frame_hd& head);
@@ -78,7 +77,7 @@ class H2Server final : public ServerCodec, private H2Session {
   FrameMeter meter_;
   TokenBucket glitches_;
   TokenBucket resets_;
-  size_t stray_bytes_ = 0;                     // of a header list that nobody wants
+  size_t list_bytes_ = 0;                      // of the header list under way, whoever wants it
   int32_t newest_ = 0;                         // of the client's streams
   int32_t skipped_from_ = 0, skipped_to_ = 0;  // between these two it never opened one
   std::deque<TimePoint> cancelled_;            // until when each of them counts
