@@ -9,14 +9,13 @@ namespace meridian {
 namespace {
 
 constexpr size_t kMaxMethods = 16;
-constexpr size_t kMaxMethod = 32;
 constexpr size_t kMaxConditions = 16;  // on fields, as many on cookies, as many on parameters
 constexpr size_t kMaxText = 1024;
 
 using Kind = TextCondition::Kind;
 
-std::string CheckMethod(std::string_view text) {
-  if (text.size() > kMaxMethod || !IsToken(text)) return "must be a method such as GET";
+std::string CheckMethodName(std::string_view text) {
+  if (text.size() > kMaxMethodBytes || !IsToken(text)) return "must be a method such as GET";
   // RFC 9110 §9.1: case-sensitive, and the standard ones are upper-case: "get" would match nothing.
   if (std::any_of(text.begin(), text.end(), [](char c) { return c >= 'a' && c <= 'z'; })) {
     return "must be in capitals, as methods are: GET";
@@ -30,7 +29,7 @@ void DecodeMethods(const Entry& entry, Decoder& d, RouteDraft& out) {
   if (values.size() > kMaxMethods) return d.problems.Add(entry.value.at, "'methods' names more than 16");
   for (const YamlNode& value : values) {
     const Entry item{entry.key, value};
-    if (ExpectText(item, d) && Accept(item, CheckMethod(item.value.text), d)) {
+    if (ExpectText(item, d) && Accept(item, CheckMethodName(item.value.text), d)) {
       out.conditions.methods.push_back(item.value.text);
     }
   }

@@ -3,15 +3,10 @@
 #include <algorithm>
 
 #include "http/header_rules.h"
+#include "policy/percent.h"
 
 namespace meridian {
 namespace {
-
-int HexDigit(uint8_t c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  const int letter = c | 0x20;
-  return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
-}
 
 // What may stand in a quoted string, or behind its backslash (RFC 9110 §5.6.4).
 bool IsText(uint8_t c) { return c == '\t' || (c >= 0x20 && c != 0x7f); }
@@ -26,7 +21,7 @@ ChunkDecoder::State ChunkDecoder::Next(uint8_t c) {
   switch (state_) {
     case kSize:
     case kSizeDigits:
-      if (const int digit = HexDigit(c); digit >= 0) {
+      if (const int digit = HexValue(static_cast<char>(c)); digit >= 0) {
         if (left_ >> 56) return kBad;  // the next one would not fit
         left_ = left_ << 4 | static_cast<uint64_t>(digit);
         return kSizeDigits;
