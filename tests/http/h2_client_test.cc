@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/h2_peer.h"
+#include "support/h2_talk.h"
 #include "support/scripted_http.h"
 
 namespace meridian {
@@ -23,16 +24,7 @@ const Fields kOk = {{":status", "200"}};
 class H2ClientTest : public ::testing::Test {
  protected:
   H2ClientTest() { Exchange(); }
-  void Exchange() {
-    for (int i = 0; i < 100; ++i) {
-      const std::string up = testing::Produce(client_);
-      if (!up.empty()) peer_.Input(up);
-      const std::string down = peer_.Output();
-      if (!down.empty()) testing::Feed(client_, down);
-      if (up.empty() && down.empty()) return;
-    }
-    ADD_FAILURE() << "they never stop talking";
-  }
+  void Exchange() { EXPECT_TRUE(testing::Talk(client_, peer_)) << "they never stop talking"; }
   struct Call {
     ScriptedResponse response;
     RequestHead request;

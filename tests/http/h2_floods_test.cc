@@ -5,6 +5,7 @@
 #include "support/h2_flood.h"
 #include "support/h2_peer.h"
 #include "support/h2_raw.h"
+#include "support/h2_talk.h"
 
 namespace meridian {
 namespace {
@@ -23,15 +24,7 @@ constexpr std::string_view kOne("\0\0\0\1", 4);
 class H2FloodsTest : public ::testing::Test {
  protected:
   H2FloodsTest() { Exchange(); }
-  void Exchange() {
-    for (int i = 0; i < 100; ++i) {
-      const std::string up = peer_.Output();
-      if (!up.empty()) server_.OnBytes(nullptr, Bytes(up));
-      const std::string down = testing::Produce(server_);
-      if (!down.empty()) peer_.Input(down);
-      if (up.empty() && down.empty()) return;
-    }
-  }
+  void Exchange() { EXPECT_TRUE(testing::Talk(server_, peer_)) << "they never stop talking"; }
   // Bytes that no decent client would send.
   void Raw(const std::string& bytes) {
     Exchange();

@@ -12,9 +12,8 @@ namespace {
 
 namespace h2 = testing::h2;
 
-using testing::CountingSink;
 using testing::Deliver;
-using testing::FakeHost;
+using testing::FloodedServer;
 using testing::Gets;
 
 class H2ResetsTest : public ::testing::Test {
@@ -71,79 +70,63 @@ TEST_F(H2ResetsTest, EveryWayToProvokeAResetEndsTheConnection) {
        }},
   };
   for (const auto& [name, way] : kWays) {
-    FakeHost host;
-    CountingSink sink;
-    H2Server server(host, sink, limits_, false);
-    Deliver(server, std::string(h2::kPreface) + h2::Settings());
+    FloodedServer own;
     uint32_t sent = 0;
     size_t at_work = 0;
-    for (; sent < 2000 && !server.error() && !server.finished(); ++sent) {
-      Deliver(server, way(2 * sent + 1));
-      testing::Produce(server);
-      at_work = std::max(at_work, server.active_streams());
+    for (; sent < 2000 && !own.server.error() && !own.server.finished(); ++sent) {
+      Deliver(own.server, way(2 * sent + 1));
+      testing::Produce(own.server);
+      at_work = std::max(at_work, own.server.active_streams());
     }
-    EXPECT_TRUE(server.error() || server.finished()) << name;
+    EXPECT_TRUE(own.server.error() || own.server.finished()) << name;
     // The clock stands still: from the 101st on they are refused, and the bucket of glitches is what ends it.
     EXPECT_LE(sent, 1150u) << name;
     EXPECT_LE(at_work, limits_.max_streams) << name;
-    const auto carried = std::ranges::count_if(sink.requests.requests, [](const auto& r) { return r->has_head; });
+    const auto carried = std::ranges::count_if(own.sink.requests.requests, [](const auto& r) { return r->has_head; });
     EXPECT_LE(carried, limits_.max_streams) << name << ": each may still be at work at its origin";
-    server.OnClosed({});
   }
 }
 
 // A client that sends requests and pings by turns earns nothing for what was refused.
 TEST_F(H2ResetsTest, RefusedStreamsPayForNothing) {
-  FakeHost host;
-  CountingSink sink;
-  H2Server server(host, sink, limits_, false);
-  Deliver(server, std::string(h2::kPreface) + h2::Settings() + Gets(0, limits_.max_streams));
+  FloodedServer own(Gets(0, limits_.max_streams));
   uint32_t sent = 0;
-  for (; sent < 5000 && !server.error(); ++sent) {
-    Deliver(server, Gets(limits_.max_streams + sent, 1) + h2::Frame(h2::kPing, 0, 0, "12345678"));
-    testing::Produce(server);
+  for (; sent < 5000 && !own.server.error(); ++sent) {
+    Deliver(own.server, Gets(limits_.max_streams + sent, 1) + h2::Frame(h2::kPing, 0, 0, "12345678"));
+    testing::Produce(own.server);
   }
   EXPECT_LE(sent, 650u);
-  server.OnClosed({});
 }
 
 // Their fields reach nobody, but each is checked before: one frame of 4 KB names 16 MB of them.
 TEST_F(H2ResetsTest, ABombOnARefusedStreamEndsTheConnectionLikeAnyOther) {
-  FakeHost host;
-  CountingSink sink;
-  H2Server server(host, sink, limits_, false);
+  FloodedServer own(Gets(0, limits_.max_streams));
   const h2::Fields get = {{":method", "GET"}, {":scheme", "http"}, {":authority", "h"}, {":path", "/"}};
   const auto bomb = [&](uint32_t id, size_t times) {
     const std::string field = "\x40" + h2::Text("x") + h2::Text(std::string(4000, 'v'));
     return h2::Frame(h2::kHeaders, h2::kEndHeaders | h2::kEndStream, id,
                      h2::Block(get) + field + std::string(times, '\xbe'));
   };
-  Deliver(server, std::string(h2::kPreface) + h2::Settings() + Gets(0, limits_.max_streams));
-  // Cancelled ones still count as streams, to us if not to nghttp2, which does not look at those that it refuses itself.
-  for (uint32_t i = 0; i < limits_.max_streams; ++i) Deliver(server, h2::Rst(2 * i + 1));
-  for (uint32_t i = 0; i < 10; ++i) Deliver(server, bomb(2 * (limits_.max_streams + i) + 1, 50));
-  EXPECT_FALSE(server.error()) << "large, but within what one list may be";
-  EXPECT_EQ(testing::ErrorsSent(testing::Produce(server)).find("goaway"), std::string::npos);
-  EXPECT_EQ(sink.refused, 10);
-  Deliver(server, bomb(2 * (limits_.max_streams + 10) + 1, 4000));
-  EXPECT_TRUE(server.error());
-  const std::string sent = testing::ErrorsSent(testing::Produce(server));
-  EXPECT_NE(sent.find("goaway CALM"), std::string::npos) << sent << server.error().what;
-  server.OnClosed({});
+  // Cancelled ones still count as streams, to us if not to nghttp2, which does not look at those that it refuses
+  // itself.
+  for (uint32_t i = 0; i < limits_.max_streams; ++i) Deliver(own.server, h2::Rst(2 * i + 1));
+  for (uint32_t i = 0; i < 10; ++i) Deliver(own.server, bomb(2 * (limits_.max_streams + i) + 1, 50));
+  EXPECT_FALSE(own.server.error()) << "large, but within what one list may be";
+  EXPECT_EQ(testing::ErrorsSent(testing::Produce(own.server)).find("goaway"), std::string::npos);
+  EXPECT_EQ(own.sink.refused, 10);
+  Deliver(own.server, bomb(2 * (limits_.max_streams + 10) + 1, 4000));
+  EXPECT_TRUE(own.server.error());
+  const std::string sent = testing::ErrorsSent(testing::Produce(own.server));
+  EXPECT_NE(sent.find("goaway CALM"), std::string::npos) << sent << own.server.error().what;
 }
 
 TEST_F(H2ResetsTest, HeadersWithoutEndAreAnErrorOfTheConnectionWithAndWithoutBytes) {
   for (const std::string& piece : {std::string(), h2::Block({{"x", "1"}})}) {
-    FakeHost host;
-    CountingSink sink;
-    H2Server server(host, sink, limits_, false);
-    Deliver(server, std::string(h2::kPreface) + h2::Settings() +
-                        h2::Frame(h2::kHeaders, h2::kEndStream, 1, h2::Block({{":method", "GET"}})));
+    FloodedServer own(h2::Frame(h2::kHeaders, h2::kEndStream, 1, h2::Block({{":method", "GET"}})));
     int sent = 0;
-    for (; sent < 100 && !server.error(); ++sent) Deliver(server, h2::Frame(h2::kContinuation, 0, 1, piece));
+    for (; sent < 100 && !own.server.error(); ++sent) Deliver(own.server, h2::Frame(h2::kContinuation, 0, 1, piece));
     EXPECT_EQ(sent, FrameMeter::kMaxContinuations + 1);
-    EXPECT_NE(testing::ErrorsSent(testing::Produce(server)).find("goaway CALM"), std::string::npos);
-    server.OnClosed({});
+    EXPECT_NE(testing::ErrorsSent(testing::Produce(own.server)).find("goaway CALM"), std::string::npos);
   }
 }
 
@@ -152,71 +135,55 @@ TEST_F(H2ResetsTest, AcknowledgementsThatNobodyReadsAreBounded) {
   const std::pair<const char*, std::string> kAsked[] = {{"PING", h2::Frame(NGHTTP2_PING, 0, 0, "12345678")},
                                                         {"SETTINGS", h2::Settings()}};
   for (const auto& [name, frame] : kAsked) {
-    FakeHost host;
-    CountingSink sink;
-    H2Server server(host, sink, limits_, false);
-    Deliver(server, std::string(h2::kPreface) + h2::Settings());
+    FloodedServer own;
     int sent = 0;
-    for (; sent < 5000 && !server.error(); ++sent) Deliver(server, frame);
+    for (; sent < 5000 && !own.server.error(); ++sent) Deliver(own.server, frame);
     EXPECT_LE(sent, 300) << name;
-    EXPECT_LE(testing::Produce(server).size(), 300 * 17u + 200) << name;
-    server.OnClosed({});
+    EXPECT_LE(testing::Produce(own.server).size(), 300 * 17u + 200) << name;
   }
 }
 
 // A client that has not read our SETTINGS yet cannot know better.
 TEST_F(H2ResetsTest, StreamsOverTheLimitAreRefusedUnseenAndTheOthersAreServed) {
-  FakeHost host;
-  CountingSink sink;
-  H2Server server(host, sink, limits_, false);
-  Deliver(server, std::string(h2::kPreface) + h2::Settings() + Gets(0, limits_.max_streams + 10));
+  FloodedServer own(Gets(0, limits_.max_streams + 10));
   std::string refused;
   for (uint32_t i = 0; i < 10; ++i)
     refused += " rst " + std::to_string(2 * (limits_.max_streams + i) + 1) + " REFUSED_STREAM";
-  EXPECT_EQ(testing::ErrorsSent(testing::Produce(server)), refused);
-  EXPECT_EQ(sink.requests.size(), limits_.max_streams);
-  EXPECT_EQ(sink.refused, 10);
-  for (const auto& request : sink.requests.requests) request->Answer(204, kUnknownLength, false);
+  EXPECT_EQ(testing::ErrorsSent(testing::Produce(own.server)), refused);
+  EXPECT_EQ(own.sink.requests.size(), limits_.max_streams);
+  EXPECT_EQ(own.sink.refused, 10);
+  for (const auto& request : own.sink.requests.requests) request->Answer(204, kUnknownLength, false);
   size_t answered = 0;
-  h2::ForEachFrame(testing::Produce(server),
+  h2::ForEachFrame(testing::Produce(own.server),
                    [&](uint8_t type, uint8_t, uint32_t, std::string_view) { answered += type == h2::kHeaders; });
   EXPECT_EQ(answered, limits_.max_streams);
-  server.OnClosed({});
 }
 
 // One that has acknowledged them breaks its word: an error of the connection (RFC 9113 §5.4.1 allows that), which says
 // that the stream too many was not looked at.
 TEST_F(H2ResetsTest, AStreamOverALimitThatWasAcknowledgedEndsTheConnection) {
-  FakeHost host;
-  CountingSink sink;
-  H2Server server(host, sink, limits_, false);
-  Deliver(server, std::string(h2::kPreface) + h2::Settings());
-  testing::Produce(server);
-  Deliver(server, h2::Settings("", h2::kAck) + Gets(0, limits_.max_streams + 1));
+  FloodedServer own;
+  testing::Produce(own.server);
+  Deliver(own.server, h2::Settings("", h2::kAck) + Gets(0, limits_.max_streams + 1));
   std::string last;
-  h2::ForEachFrame(testing::Produce(server), [&](uint8_t type, uint8_t, uint32_t, std::string_view payload) {
+  h2::ForEachFrame(testing::Produce(own.server), [&](uint8_t type, uint8_t, uint32_t, std::string_view payload) {
     if (type == h2::kGoaway) last = payload.substr(0, 8);
   });
   EXPECT_EQ(last, h2::Number(2 * limits_.max_streams - 1, 4) + h2::Number(NGHTTP2_PROTOCOL_ERROR, 4));
-  EXPECT_EQ(sink.requests.size(), limits_.max_streams);
-  server.OnClosed({});
+  EXPECT_EQ(own.sink.requests.size(), limits_.max_streams);
 }
 
 // 10 000 of them do not end with 9 900 refusals.
 TEST_F(H2ResetsTest, TenThousandStreamsEndTheConnection) {
-  FakeHost host;
-  CountingSink sink;
-  H2Server server(host, sink, limits_, false);
-  Deliver(server, std::string(h2::kPreface) + h2::Settings());
+  FloodedServer own;
   uint32_t sent = 0;
-  for (; sent < 10'000 && !server.error(); ++sent) {
-    Deliver(server,
+  for (; sent < 10'000 && !own.server.error(); ++sent) {
+    Deliver(own.server,
             h2::Headers(2 * sent + 1, {{":method", "GET"}, {":scheme", "http"}, {":authority", "h"}, {":path", "/"}}));
-    if (sent % 50 == 0) testing::Produce(server);
+    if (sent % 50 == 0) testing::Produce(own.server);
   }
   EXPECT_LE(sent, 1150u);
-  EXPECT_EQ(sink.requests.size(), limits_.max_streams);
-  server.OnClosed({});
+  EXPECT_EQ(own.sink.requests.size(), limits_.max_streams);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/h2_peer.h"
+#include "support/h2_talk.h"
 #include "support/scripted_http.h"
 
 namespace meridian {
@@ -21,17 +22,7 @@ using Fields = H2Peer::Fields;
 class H2ServerTest : public ::testing::Test {
  protected:
   H2ServerTest() { Exchange(); }
-  // Moves bytes both ways until nobody has anything to say.
-  void Exchange() {
-    for (int i = 0; i < 100; ++i) {
-      const std::string up = peer_.Output();
-      if (!up.empty()) testing::Feed(server_, up, step_);
-      const std::string down = testing::Produce(server_);
-      if (!down.empty()) peer_.Input(down);
-      if (up.empty() && down.empty()) return;
-    }
-    ADD_FAILURE() << "they never stop talking";
-  }
+  void Exchange() { EXPECT_TRUE(testing::Talk(server_, peer_, step_)) << "they never stop talking"; }
   int32_t Get(Fields more = {}) {
     Fields fields = {{":method", "GET"}, {":scheme", "http"}, {":authority", "Shop.Example"}, {":path", "/a?b"}};
     fields.insert(fields.end(), more.begin(), more.end());

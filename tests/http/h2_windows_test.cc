@@ -4,6 +4,7 @@
 #include "http/h2_server.h"
 #include "support/h2_peer.h"
 #include "support/h2_raw.h"
+#include "support/h2_talk.h"
 #include "support/scripted_http.h"
 
 namespace meridian {
@@ -19,15 +20,7 @@ using testing::ScriptedSink;
 class H2WindowsTest : public ::testing::Test {
  protected:
   H2WindowsTest() { Exchange(); }
-  void Exchange() {
-    for (int i = 0; i < 100; ++i) {
-      const std::string up = peer_.Output();
-      if (!up.empty()) server_.OnBytes(nullptr, Bytes(up));
-      const std::string down = testing::Produce(server_);
-      if (!down.empty()) peer_.Input(down);
-      if (up.empty() && down.empty()) return;
-    }
-  }
+  void Exchange() { EXPECT_TRUE(testing::Talk(server_, peer_)) << "they never stop talking"; }
   int32_t Post() {
     return peer_.Request({{":method", "POST"}, {":scheme", "http"}, {":authority", "h"}, {":path", "/"}}, true);
   }

@@ -121,7 +121,8 @@ TEST(Methods, AreUpperCaseTokens) {
   for (const char* method : {"GET", "QUERY", "PROPFIND", "M-SEARCH", "VERSION-CONTROL", "X_1"}) {
     EXPECT_EQ(CheckMethod(method), 0) << method;
   }
-  for (const char* method : {"get", "Get", "GE!", "G.T", "G*", "414", "-GET"}) EXPECT_EQ(CheckMethod(method), 501) << method;
+  for (const char* method : {"get", "Get", "GE!", "G.T", "G*", "414", "-GET"})
+    EXPECT_EQ(CheckMethod(method), 501) << method;
   for (const char* method : {"", "G T", "G@T", "GET\t", "G\xc3\x89T"}) EXPECT_EQ(CheckMethod(method), 400) << method;
   EXPECT_EQ(CheckMethod(std::string(kMaxMethodBytes, 'M')), 0);
   EXPECT_EQ(CheckMethod(std::string(kMaxMethodBytes + 1, 'M')), 501);

@@ -37,4 +37,16 @@ class CountingSink final : public ServerSink {
   int refused = 0;
 };
 
+// A server of a test's own, behind its client's preface and SETTINGS, and what the client says `then`.
+struct FloodedServer {
+  explicit FloodedServer(std::string_view then = {}) {
+    Deliver(server, std::string(h2::kPreface) + h2::Settings() + std::string(then));
+  }
+  ~FloodedServer() { server.OnClosed({}); }
+  const MessageLimits limits;
+  FakeHost host;
+  CountingSink sink;
+  H2Server server{host, sink, limits, false};
+};
+
 }  // namespace meridian::testing
