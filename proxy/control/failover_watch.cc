@@ -37,7 +37,9 @@ FailoverWatch::FailoverWatch(const Model& model) : model_(model), log_(model) {
 
 void FailoverWatch::OnOutcomes(const OutcomeRun& run, BreakerState breaker, TimePoint now) {
   if (IsLeft(breaker)) return;
-  log_.OnTraffic(run.service, run.region, run.signal != Signal::kSuccess, run.count, now);
+  const bool bad = run.signal != Signal::kSuccess;
+  // A failure counts from when it was known to its worker: this thread may be late, and the request saved by then.
+  log_.OnTraffic(run.service, run.region, bad, run.count, bad ? run.first : now);
 }
 
 void FailoverWatch::OnProbe(uint16_t service, uint16_t region, bool passed, Serving known, BreakerState breaker,

@@ -37,7 +37,8 @@ void FailoverLog::Bad(ServiceAccount& service, RegionAccount& region, Streak& st
   Forget(service, region, now);
   if (!region.traffic.open && !region.probes.open) region.affected = {};
   if (!streak.open) streak = {true, now, now, 0, 0};
-  streak.last = now;
+  streak.begin = std::min(streak.begin, now);
+  streak.last = std::max(streak.last, now);
   streak.bad += count;
 }
 
@@ -70,10 +71,10 @@ const FailoverEvent& FailoverLog::OnLeft(uint16_t service, uint16_t region, cons
   }
   event.to_switch = now - event.begin;
   event.begin_unix_us = unix_us - ToMicroseconds(event.to_switch);
-  if (r.affected.saved + r.affected.lost > 0 && r.affected.last >= event.begin) {
+  if (r.affected.saved + r.affected.lost > 0 && Touches(event, r.affected.last)) {
     event.saved = r.affected.saved;
     event.lost = r.affected.lost;
-    event.last_affected = r.affected.last - event.begin;
+    event.last_affected = std::max(r.affected.last - event.begin, Duration::zero());
     if (event.lost > 0) event.last_error = std::max(r.affected.last_error - event.begin, Duration::zero());
   }
   r.traffic.open = r.probes.open = false;
@@ -102,7 +103,7 @@ void FailoverLog::OnAffected(uint16_t service, uint16_t region, bool saved, bool
   (saved ? r.totals.saved : r.totals.lost) += count;
   if (trial) return;
   if (FailoverEvent* event = Find(s, r.open_event)) {
-    if (at >= event->begin) Charge(*event, saved, count, at);
+    if (Touches(*event, at)) Charge(*event, saved, count, at);
     return;
   }
   if (!r.traffic.open && !r.probes.open) return;
@@ -111,10 +112,14 @@ void FailoverLog::OnAffected(uint16_t service, uint16_t region, bool saved, bool
   if (!saved) r.affected.last_error = std::max(r.affected.last_error, at);
 }
 
+// The failures of several workers are heard of in any order: the first one told need not be the first.
+bool FailoverLog::Touches(const FailoverEvent& event, TimePoint at) { return at >= event.begin - kStale; }
+
 void FailoverLog::Charge(FailoverEvent& event, bool saved, uint32_t count, TimePoint at) {
   (saved ? event.saved : event.lost) += count;
-  event.last_affected = std::max(event.last_affected, at - event.begin);
-  if (!saved) event.last_error = std::max(event.last_error, at - event.begin);
+  const Duration since = std::max(at - event.begin, Duration::zero());
+  event.last_affected = std::max(event.last_affected, since);
+  if (!saved) event.last_error = std::max(event.last_error, since);
 }
 
 std::vector<FailoverEvent> FailoverLog::Tick(TimePoint now) {

@@ -71,7 +71,8 @@ class FailoverLog {
 
   explicit FailoverLog(const Model& model);
 
-  // `count` outcomes of attempts. REQUIRES: told only of regions that are not left, and before OnLeft.
+  // `count` outcomes of attempts; of bad ones `now` is when the first was known, and may be earlier than other calls'.
+  // REQUIRES: told only of regions that are not left, and before OnLeft.
   void OnTraffic(uint16_t service, uint16_t region, bool bad, uint32_t count, TimePoint now);
   // A probe of an origin that is not known to be down.
   void OnProbe(uint16_t service, uint16_t region, bool bad, TimePoint now);
@@ -116,6 +117,7 @@ class FailoverLog {
   static void Forget(const ServiceAccount& service, RegionAccount& region, TimePoint now);
   static void End(RegionAccount& region, FailoverEvent& event);
   static FailoverEvent* Find(ServiceAccount& service, uint64_t number);
+  static bool Touches(const FailoverEvent& event, TimePoint at);
   static void Charge(FailoverEvent& event, bool saved, uint32_t count, TimePoint at);
 
   std::vector<ServiceAccount> services_;

@@ -176,7 +176,7 @@ void WorkerContext::Report(uint16_t service, uint16_t region, Signal signal, boo
     ++last->count;
     if (head_time > Duration::zero()) last->head_time = head_time;
   } else {
-    outcomes_.push_back({service, region, signal, trial, 1, head_time});
+    outcomes_.push_back({service, region, signal, trial, 1, loop_.Now(), head_time});
   }
   if (signal != Signal::kSuccess || trial) {
     urgent_.AtTurnEnd();

@@ -45,6 +45,7 @@ struct OutcomeRun {
   Signal signal = Signal::kSuccess;
   bool trial = false;
   uint32_t count = 0;
+  TimePoint first{};     // when the first of them was known
   Duration head_time{};  // of the last one in the run that may count as a measurement of distance; zero: none
 };
 

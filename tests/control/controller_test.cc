@@ -50,7 +50,8 @@ class ControllerTest : public ::testing::Test {
     }
   }
   void BreakFirstRegion() {
-    controller_->OnOutcomes({{.service = 0, .region = 0, .signal = Signal::kConnectFail, .count = 3}});
+    controller_->OnOutcomes(
+        {{.service = 0, .region = 0, .signal = Signal::kConnectFail, .count = 3, .first = loop_.Now()}});
     Pass(100ms);
     ASSERT_EQ(worker_.snapshot->services[0].regions[0].breaker, BreakerState::kOpen);
   }
@@ -73,7 +74,8 @@ TEST_F(ControllerTest, WorkersThatAreGoneHearNothing) {
   BreakFirstRegion();
   controller_->ForgetWorkers();
   const auto last = worker_.snapshot;
-  controller_->OnOutcomes({{.service = 0, .region = 1, .signal = Signal::kConnectFail, .count = 3}});
+  controller_->OnOutcomes(
+      {{.service = 0, .region = 1, .signal = Signal::kConnectFail, .count = 3, .first = loop_.Now()}});
   Pass(3s);
   EXPECT_EQ(worker_.trials, 0);
   EXPECT_EQ(worker_.snapshot, last);

@@ -89,6 +89,7 @@ TEST_P(MeasuredFailover, IsWhatTheLoadSawAndWithinThePromise) {
   EXPECT_EQ(event.at("objective_s"), 3.0);
   EXPECT_EQ(event.at("lost"), 0);
   EXPECT_TRUE(event.at("last_error_s").is_null()) << "no client saw an error";
+  ASSERT_TRUE(event.at("last_affected_s").is_number()) << event.dump(1) << edge.EventText();
   const double begin = event.at("begin_unix_s");
   const double last_affected = begin + event.at("last_affected_s").get<double>();
   EXPECT_LE(begin + event.at("switch_s").get<double>() - broken, worst_case + kSlownessS) << event.dump(1);

@@ -235,5 +235,28 @@ TEST_F(FailoverLogTest, KeepsTheLastSixteenOfAService) {
   EXPECT_TRUE(log_.Tick(At(2h)).empty());
 }
 
+// Each worker tells its news when it comes to it, and the control thread may be late: the account missed requests that
+// had been saved by the time it heard of the failure.
+TEST_F(FailoverLogTest, BeginsWithTheFirstFailureAndNotWithTheOneThatIsToldFirst) {
+  Fail(20ms);
+  Fail(5ms);
+  Save(10ms);
+  Leave(40ms);
+  EXPECT_EQ(last().begin, At(5ms));
+  EXPECT_EQ(last().to_switch, 35ms);
+  EXPECT_EQ(last().saved, 1u);
+  EXPECT_EQ(last().last_affected, 5ms);
+}
+
+TEST_F(FailoverLogTest, CountsRequestsOfAFailureThatNobodyToldInTime) {
+  Fail(20ms, 3);
+  Save(17ms);
+  Leave(20ms);
+  Save(15ms);
+  EXPECT_EQ(last().begin, At(20ms));
+  EXPECT_EQ(last().saved, 2u);
+  EXPECT_EQ(last().last_affected, 0ms) << "none of them was affected later";
+}
+
 }  // namespace
 }  // namespace meridian
