@@ -34,9 +34,8 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
     if (!CountField(name.size(), value.size(), most, limits.max_headers)) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     Arena& arena = handler_->arena();
     if (name == ":status") {
-      head_.status = 0;
-      for (char c : value) head_.status = head_.status * 10 + (c - '0');
-      return 0;
+      head_.status = ParseStatus(value);
+      return head_.status ? 0 : static_cast<int>(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE);
     }
     const HeaderId header = IdentifyHeader(name);
     const TrailerRule rule = head_done_ ? RuleOfTrailer(header) : TrailerRule::kPass;

@@ -340,19 +340,24 @@ ssize_t H2Session::ReadBody(nghttp2_session* session, int32_t id, uint8_t*, size
   return static_cast<ssize_t>(n);
 }
 
+// ReadBody said how much and whether it is the end, maybe some turns ago: a frame without room waits inside nghttp2.
+// Meanwhile the stream may have been given up, or its body may have moved on to another attempt, and then the bytes at
+// the front are not this frame's. (What is still ours can only have grown.)
 int H2Session::SendData(H2Stream* stream, const uint8_t* frame_header, size_t length, size_t padding) {
   static constexpr uint8_t kZeros[256] = {};
-  if (out_->room() < 9 + length + padding) return NGHTTP2_ERR_WOULDBLOCK;
+  BodyPipe* pipe = stream->out_;
+  if (!pipe || !pipe->is_reader(stream) || pipe->size() < length) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+  if (!out_ || out_->room() < 9 + length + padding) return NGHTTP2_ERR_WOULDBLOCK;
   out_->Append(frame_header, 9);
   if (padding > 0) {
     const auto pad_length = static_cast<uint8_t>(padding - 1);
     out_->Append(&pad_length, 1);
   }
   while (length > 0) {
-    const auto front = stream->out_->Front();
+    const auto front = pipe->Front();
     const size_t n = std::min(front.size(), length);
     out_->Append(front.data(), n);
-    stream->out_->Consume(n);
+    pipe->Consume(n);
     length -= n;
   }
   if (padding > 1) out_->Append(kZeros, padding - 1);
@@ -391,6 +396,7 @@ void H2HeaderList::AddLength(int64_t length, Arena& arena) {
 }
 
 std::string_view StatusText(int status) {
+  if (status < 100 || status > 999) status = 500;  // no codec lets one in; never a look beside the table
   static const auto table = [] {
     std::array<char, 900 * 3> t{};
     for (int s = 100; s < 1000; ++s) {

@@ -154,7 +154,7 @@ class H2HeaderList {
   size_t size_ = 0;
 };
 
-// Three digits, static storage.
+// Three digits, static storage. What has no three is told as 500.
 std::string_view StatusText(int status);
 
 }  // namespace meridian

@@ -181,6 +181,16 @@ int64_t ParseContentLength(std::string_view text) {
   return value;
 }
 
+int ParseStatus(std::string_view text) {
+  if (text.size() != 3 || text[0] < '1') return 0;
+  int status = 0;
+  for (char c : text) {
+    if (c < '0' || c > '9') return 0;
+    status = status * 10 + (c - '0');
+  }
+  return status;
+}
+
 TrailerRule RuleOfTrailer(HeaderId id) {
   switch (id) {
     case HeaderId::kContentLength:

@@ -54,6 +54,8 @@ bool IsAuthority(std::string_view text);
 std::string_view LowerCopy(Arena& arena, std::string_view text);
 // Non-negative decimal without sign, at most 2^62; kUnknownLength when it is not.
 int64_t ParseContentLength(std::string_view text);
+// Three digits, the first of them not 0 (RFC 9110 §15); 0 when it is not.
+int ParseStatus(std::string_view text);
 // What becomes of a field behind the body (RFC 9110 §6.5.1). Refused: what frames a message, addresses it or belongs to
 // the connection, since a reader that merged it would see another message. Dropped: what is too late there.
 enum class TrailerRule : uint8_t { kPass, kDrop, kRefuse };

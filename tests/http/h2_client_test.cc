@@ -262,6 +262,29 @@ TEST_F(H2ClientTest, AnAnswerThatEndsWithItsHeadHasEndedWhenItsHeadIsTold) {
   EXPECT_EQ(call.response.completed, 1);
 }
 
+// 099 was looked up in front of the table of statuses, and its client got bytes of the process.
+TEST_F(H2ClientTest, AStatusThatIsNoneEndsItsStreamAndNoOther) {
+  for (const char* status : {"000", "099", "0200", "20", "2 0", "2x0", "+20", "-10", "", "1000"}) {
+    Call& call = Start();
+    Exchange();
+    peer_.Respond(last_id(), {{":status", status}});
+    Exchange();
+    EXPECT_EQ(call.response.failed, 1) << status;
+    EXPECT_FALSE(call.response.has_head) << status;
+  }
+  Call& good = Start();
+  Exchange();
+  peer_.Respond(last_id(), {{":status", "999"}});
+  Exchange();
+  EXPECT_EQ(good.response.head.status, 999);
+}
+
+TEST(StatusText, IsThreeDigitsForWhateverItIsAsked) {
+  EXPECT_EQ(StatusText(100), "100");
+  EXPECT_EQ(StatusText(999), "999");
+  for (const int status : {-1, 0, 99, 1000, 1 << 30}) EXPECT_EQ(StatusText(status), "500") << status;
+}
+
 TEST_F(H2ClientTest, AnAnswerNobodyReadsStopsAtItsWindowWhileOthersGoOn) {
   Call& slow = Start();
   Exchange();
