@@ -242,7 +242,8 @@ void H1Server::Produce(OutBuffer& out) {
     FeedHeld();
     if (!paused()) host_.ResumeRead();
   }
-  for (const ResponseHead& early : early_) WriteResponseHead(early, H1Framing::kNone, false, false, out);
+  for (const ResponseHead& early : early_)
+    WriteResponseHead(early, H1Framing::kNone, false, H1Connection::kSilent, out);
   early_.clear();
   if (!have_head_ || !handler_ || error_) return;
   if (!head_sent_ && !WriteHead(out)) {
@@ -267,7 +268,12 @@ bool H1Server::WriteHead(OutBuffer& out) {
   if (empty) head_.content_length = 0;
   const bool emit_length =
       head_.content_length != kUnknownLength && (framing_ == H1Framing::kLength || length_without_body || empty);
-  head_sent_ = WriteResponseHead(head_, framing_, emit_length, !keep_alive_ && !tunnel_, out);
+  // A client of HTTP/1.0 that is not told that its connection is kept waits for its end (RFC 9112 §C.2.2).
+  const H1Connection connection = tunnel_               ? H1Connection::kSilent
+                                  : !keep_alive_        ? H1Connection::kClose
+                                  : minor_version_ == 0 ? H1Connection::kKeepAlive
+                                                        : H1Connection::kSilent;
+  head_sent_ = WriteResponseHead(head_, framing_, emit_length, connection, out);
   return head_sent_;
 }
 

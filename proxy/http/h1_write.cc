@@ -61,7 +61,8 @@ bool WriteRequestHead(const RequestHead& head, H1Framing framing, OutBuffer& out
   return true;
 }
 
-bool WriteResponseHead(const ResponseHead& head, H1Framing framing, bool emit_length, bool close, OutBuffer& out) {
+bool WriteResponseHead(const ResponseHead& head, H1Framing framing, bool emit_length, H1Connection connection,
+                       OutBuffer& out) {
   if (out.room() < HeadBytes(head.headers)) return false;
   out.Append("HTTP/1.1 ");
   WriteNumber(head.status, 10, out);
@@ -71,7 +72,8 @@ bool WriteResponseHead(const ResponseHead& head, H1Framing framing, bool emit_le
   WriteFields(head.headers, out);
   if (emit_length) WriteLength(head.content_length, out);
   if (framing == H1Framing::kChunked) out.Append("transfer-encoding: chunked\r\n");
-  if (close) out.Append("connection: close\r\n");
+  if (connection == H1Connection::kClose) out.Append("connection: close\r\n");
+  if (connection == H1Connection::kKeepAlive) out.Append("connection: keep-alive\r\n");
   if (head.status == 101) out.Append(kSwitchToWebSocket);
   out.Append("\r\n");
   return true;

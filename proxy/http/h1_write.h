@@ -12,9 +12,13 @@ std::string_view ReasonPhrase(int status);
 // How a body is delimited on the wire.
 enum class H1Framing : uint8_t { kNone, kLength, kChunked, kUntilClose };
 
+// What a response says of its connection.
+enum class H1Connection : uint8_t { kSilent, kKeepAlive, kClose };
+
 // False: there is not enough room (nothing useful was appended; the head is over all limits).
 bool WriteRequestHead(const RequestHead& head, H1Framing framing, OutBuffer& out);
-bool WriteResponseHead(const ResponseHead& head, H1Framing framing, bool emit_length, bool close, OutBuffer& out);
+bool WriteResponseHead(const ResponseHead& head, H1Framing framing, bool emit_length, H1Connection connection,
+                       OutBuffer& out);
 
 // Moves what fits from the body to `out`; true once the end (last chunk and trailers) was written.
 bool WriteBody(BodyPipe& body, H1Framing framing, OutBuffer& out);
