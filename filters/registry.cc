@@ -6,6 +6,7 @@
 #include "filters/grpc_timeout.h"
 #include "filters/header_edits.h"
 #include "filters/loop_guard.h"
+#include "filters/max_forwards.h"
 #include "filters/origin_failover.h"
 #include "filters/redirect.h"
 #include "filters/rewrite.h"
@@ -18,6 +19,7 @@ std::vector<std::shared_ptr<const Filter>> MakeFilters(const FilterOptions& opti
   std::vector<std::shared_ptr<const Filter>> filters;
   const auto add = [&](auto filter) { filters.push_back(std::make_shared<const decltype(filter)>(std::move(filter))); };
   if (!rules.response_headers.empty()) add(ResponseHeaders(rules.response_headers));
+  add(MaxForwards());
   add(LoopGuard(options.edge_name, options.max_hops));
   add(ForwardingHeaders());
   add(ClientCertificateHeader(options.trust_client_cert));

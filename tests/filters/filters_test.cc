@@ -356,7 +356,9 @@ TEST(Registry, ListsTheFiltersInTheirOrder) {
     for (const auto& filter : MakeFilters(options)) all += std::string(filter->name()) + " ";
     return all;
   };
-  EXPECT_EQ(names({}), "loop_guard forwarding_headers client_certificate trace_context grpc_timeout origin_failover ");
+  EXPECT_EQ(
+      names({}),
+      "max_forwards loop_guard forwarding_headers client_certificate trace_context grpc_timeout origin_failover ");
   FilterOptions options;
   options.rules.rewrite.host = "a";
   options.rules.request_headers.remove = {"a"};
@@ -366,7 +368,8 @@ TEST(Registry, ListsTheFiltersInTheirOrder) {
   options = {};
   options.rules.redirect.emplace();
   EXPECT_EQ(names(options),
-            "loop_guard forwarding_headers client_certificate trace_context grpc_timeout redirect origin_failover ");
+            "max_forwards loop_guard forwarding_headers client_certificate trace_context grpc_timeout redirect "
+            "origin_failover ");
 }
 
 }  // namespace
