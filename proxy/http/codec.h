@@ -89,10 +89,11 @@ class RequestHandler {
  public:
   virtual Arena& arena() = 0;
   virtual BodyPipe& request_body() = 0;
-  // The body, if any, follows into request_body().
+  // The body, if any, follows into request_body(). Never after SendHead or Reset: a request that was answered before
+  // its head was whole (it took too long) has none any more.
   virtual void OnRequestHead(const RequestHead& head) = 0;
   // Not a request that can be served; answer with this status. Nothing else follows. After OnRequestHead: its body was
-  // malformed (and has failed) before the answer began.
+  // malformed (and has failed) before the answer began. Never after SendHead or Reset.
   virtual void OnBadRequest(int status, const RequestHead& partial) = 0;
   // The stream is gone: complete (all was handed to the connection), reset by the client, or its connection died.
   virtual void OnStreamClosed(bool complete) = 0;

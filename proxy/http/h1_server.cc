@@ -26,7 +26,7 @@ bool H1Server::paused() const {
 }
 
 void H1Server::OnBytes(Block* block, std::span<const uint8_t> bytes) {
-  if (refused_ || finished_) return;  // what follows a refused request has no meaning
+  if (refused_ || finished_ || error_) return;  // what follows a refused request has no meaning
   if (tunnel_) return handler_->request_body().Write(block, bytes);
   FeedParser(block, bytes);
 }
@@ -73,6 +73,7 @@ void H1Server::OnParserFailure() {
   if (!handler_) OnMessageBegin();
   RequestHead partial;
   partial.method_text = parser_.method();
+  if (!head_read_) method_ = IdentifyMethod(partial.method_text);  // to HEAD an error has no body either
   partial.path = parser_.target();
   RefuseRequest(status, partial);
   if (head_read_) handler_->request_body().Fail();
@@ -97,6 +98,9 @@ void H1Server::RefuseRequest(int status, const RequestHead& partial) {
 Arena* H1Server::OnMessageBegin() {
   handler_ = sink_.OnRequestBegin(*this);
   handler_->request_body().set_writer(this);
+  // Until its head says more; what the request before was is not asked.
+  method_ = Method::kGet;
+  minor_version_ = 1;
   return &handler_->arena();
 }
 
@@ -221,6 +225,7 @@ void H1Server::SendInformational(const ResponseHead& head) {
 void H1Server::SendHead(const ResponseHead& head, BodyPipe* body) {
   head_ = head;
   have_head_ = true;
+  if (!head_read_) refused_ = true;  // answered before its head was whole: what comes of that now is not read
   tunnel_ = head.status == 101;
   // A client that speaks before it was answered is none that this is for (RFC 6455 §4.1).
   if (tunnel_ && !held_.empty()) return Reset(false);

@@ -13,7 +13,7 @@ constexpr Error kClientClosed{ErrorCode::kClosedEarly, Fault::kClient, Retry::kN
 
 class H2Server::Stream final : public H2Stream, public ServerStream {
  public:
-  explicit Stream(H2Server& server) : H2Stream(server), server_(server) {}
+  explicit Stream(H2Server& server) : H2Stream(server), server_(server) { head_.version = HttpVersion::kHttp2; }
 
   void Begin() {
     handler_ = server_.sink_.OnRequestBegin(*this);
@@ -37,7 +37,10 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
       headers_.Add(arena.Copy(name), arena.Copy(value), header);
       return 0;
     }
-    if (name == ":method") head_.method_text = arena.Copy(value);
+    if (name == ":method") {
+      head_.method_text = arena.Copy(value);
+      head_.method = IdentifyMethod(head_.method_text);  // whatever becomes of the rest: an answer to HEAD has no body
+    }
     if (name == ":path") head_.path = arena.Copy(value);
     if (name == ":authority") head_.authority = arena.Copy(value);
     if (name == ":scheme") head_.scheme = server_.tls_ ? "https" : "http";
@@ -48,11 +51,13 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
   void HeadersDone(bool end_stream) {
     if (!handler_) return;
     if (head_done_) return;  // trailers: delivered at the end of the body
+    if (answered_) return;   // it took too long
     head_done_ = true;
     end_stream_ = end_stream;
     head_.has_body = !end_stream;
     const int status = refused_ ? refused_ : Check();
     if (status) {
+      head_.headers = headers_;  // as far as they were taken
       handler_->OnBadRequest(status, head_);
       return;
     }
@@ -92,6 +97,7 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
   }
 
   void SendHead(const ResponseHead& head, BodyPipe* body) override {
+    answered_ = true;
     auto& list = H2HeaderList::Local();
     list.Begin();
     // The switch of HTTP/1.1 is the success of a CONNECT (RFC 8441 §5).
@@ -124,14 +130,13 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
     return 0;
   }
   void ResetByUs(uint32_t code) {
+    answered_ = true;
     own_reset_ = true;
     server_.ResetStream(id, code);
   }
 
   // 0, or the status to refuse with. Nothing that HTTP/1 would read differently may pass (RFC 9113 §8.3, §10.3).
   int Check() {
-    head_.version = HttpVersion::kHttp2;
-    head_.method = IdentifyMethod(head_.method_text);
     if (head_.method == Method::kConnect) {
       if (const int status = CheckConnect()) return status;
     }
@@ -192,7 +197,8 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
   int refused_ = 0;
   bool end_stream_ = false;
   bool head_done_ = false;
-  bool carried_ = false;  // its head went on
+  bool answered_ = false;  // or reset, by us
+  bool carried_ = false;   // its head went on
 };
 
 H2Server::H2Server(CodecHost& host, ServerSink& sink, const MessageLimits& limits, bool tls)

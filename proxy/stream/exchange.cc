@@ -1,5 +1,6 @@
 #include "stream/exchange.h"
 
+#include <cstdlib>
 #include <new>
 
 #include "http/header_rules.h"
@@ -57,16 +58,31 @@ void Exchange::operator delete(void* p) {
 }
 
 Exchange::State Exchange::Next(State state, Event event) {
-  // Rows: state. Columns: head read, refused, answered, gave up, stream over. kDone in a cell that can't happen.
+  // Rows: state. Columns: head read, refused, answered, gave up, stream over.
   using enum State;
   static constexpr State kTable[5][5] = {
-      /* Receiving */ {kTrying, kReplying, kDone, kDone, kDone},
-      /* Trying    */ {kDone, kReplying, kRelaying, kReplying, kDone},
-      /* Relaying  */ {kDone, kDone, kDone, kDone, kDone},
-      /* Replying  */ {kDone, kDone, kDone, kDone, kDone},
-      /* Done      */ {kDone, kDone, kDone, kDone, kDone},
+      /* Receiving */ {kTrying, kReplying, kNone, kNone, kDone},
+      /* Trying    */ {kNone, kReplying, kRelaying, kReplying, kDone},
+      /* Relaying  */ {kNone, kNone, kNone, kNone, kDone},
+      /* Replying  */ {kNone, kNone, kNone, kNone, kDone},
+      /* Done      */ {kNone, kNone, kNone, kNone, kNone},
   };
   return kTable[static_cast<size_t>(state)][static_cast<size_t>(event)];
+}
+
+bool Exchange::Possible(Event event) {
+  if (Next(state_, event) != State::kNone) return true;
+#ifndef NDEBUG
+  std::abort();
+#endif
+  context_.stats().impossible_events.Add();
+  return false;
+}
+
+bool Exchange::Move(Event event) {
+  if (!Possible(event)) return false;
+  state_ = Next(state_, event);
+  return true;
 }
 
 Exchange::Exchange(WorkerContext& context, ClientConnection& connection, ServerStream& stream)
@@ -85,6 +101,7 @@ Exchange::~Exchange() = default;
 // ---- Receiving -----------------------------------------------------------------------------------------------------
 
 void Exchange::OnRequestHead(const RequestHead& head) {
+  if (!Possible(Event::kHeadRead)) return;
   request_ = head;
   head_read_ = context_.loop().Now();
   Identify();
@@ -111,6 +128,7 @@ void Exchange::OnRequestHead(const RequestHead& head) {
 }
 
 void Exchange::OnBadRequest(int status, const RequestHead& partial) {
+  if (!Possible(Event::kRefused)) return;
   if (state_ == State::kReceiving) {
     request_ = partial;
     head_read_ = context_.loop().Now();
@@ -449,7 +467,7 @@ void Exchange::LeaveAttempts() {
 
 void Exchange::Commit() {
   if (NotSwitched()) return GiveUp(kNotSwitched);
-  Move(Event::kAnswered);
+  if (!Move(Event::kAnswered)) return;
   Drop(held_);
   ForgetBody();
   Attempt& attempt = *attempt_;
@@ -480,6 +498,7 @@ void Exchange::OnAttemptComplete(Attempt& attempt) {
 // ---- Replying ------------------------------------------------------------------------------------------------------
 
 void Exchange::GiveUp(const Error& error) {
+  if (!Possible(Event::kGaveUp)) return;
   Drop(attempt_);
   Drop(rival_);
   // An origin's real status beats our synthetic one.

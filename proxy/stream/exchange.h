@@ -36,12 +36,14 @@ class Exchange final : public ConnectionExchange,
   static void operator delete(void* p);
 
  private:
-  enum class State : uint8_t { kReceiving, kTrying, kRelaying, kReplying, kDone };
+  enum class State : uint8_t { kReceiving, kTrying, kRelaying, kReplying, kDone, kNone };
   enum class Event : uint8_t { kHeadRead, kRefused, kAnswered, kGaveUp, kStreamOver };
   static constexpr Error kDeadline{ErrorCode::kDeadline, Fault::kOrigin, Retry::kNever, "the request ran out of time"};
   static constexpr Error kNotSwitched{ErrorCode::kProtocol, Fault::kOrigin, Retry::kNever, "no switch to a WebSocket"};
-  static State Next(State state, Event event);
-  void Move(Event event) { state_ = Next(state_, event); }
+  static State Next(State state, Event event);  // kNone: it can't happen there
+  // False: it can't happen now. Then there is nothing to do but to return; it is counted, and a crash in debug.
+  bool Possible(Event event);
+  bool Move(Event event);
 
   // RequestHandler
   Arena& arena() override { return arena_; }

@@ -4,6 +4,7 @@
 namespace meridian {
 
 void Exchange::OnStreamClosed(bool complete) {
+  if (!Possible(Event::kStreamOver)) return;
   timer_.Cancel();
   if (!complete && (end_ == "complete" || end_ == "local")) end_ = "client_reset";
   Finish();

@@ -113,6 +113,7 @@ void Exchange::OnTimer() {
     case State::kReplying:
       return OnRelayTimer();
     case State::kDone:
+    case State::kNone:
       return;
   }
 }

@@ -116,6 +116,8 @@ constexpr WorkerCounter kWorkerCounters[] = {
     {"meridian_unmatched_requests_total", "Requests that no route matched.", &WorkerStats::unmatched_requests},
     {"meridian_refused_paths_total", "Requests refused because their path has no safe reading.",
      &WorkerStats::refused_paths},
+    {"meridian_impossible_events_total", "Events that can't happen and were refused: bugs, please report them.",
+     &WorkerStats::impossible_events},
     {"meridian_early_hints_total", "Informational (1xx) responses relayed to clients.", &WorkerStats::early_hints},
     {"meridian_origin_connections_opened_total", "Connections opened to origins.",
      &WorkerStats::origin_connections_opened},

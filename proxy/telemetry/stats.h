@@ -111,6 +111,7 @@ struct alignas(64) WorkerStats {
   Cell limit_timeouts;           // header, idle and stall timeouts of clients
   Cell early_hints;              // 1xx relayed
   Cell refused_paths;            // 400: a path without a safe reading
+  Cell impossible_events;        // that came to an exchange which was past them
   // Indexed by Layout: flat over services, then their regions.
   std::vector<RegionCells> regions;
   std::vector<RouteCells> routes;

@@ -147,6 +147,7 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.limit_timeouts, "meridian_limit_total{limit=\"timeouts\"} 1"},
       {&w.early_hints, "meridian_early_hints_total 1"},
       {&w.refused_paths, "meridian_refused_paths_total 1"},
+      {&w.impossible_events, "meridian_impossible_events_total 1"},
   };
   constexpr size_t kVectors = sizeof(w.regions) + sizeof(w.routes);
   // As many as there are before the vectors: a new cell? export it.
