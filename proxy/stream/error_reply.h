@@ -1,4 +1,8 @@
 // Our own answers: which status an error becomes, and how it is told to people, programs and other proxies.
+//
+// Who calls gRPC is told in gRPC (grpc/doc/PROTOCOL-HTTP2.md): 200 and nothing but a head, which has grpc-status and
+// grpc-message. From any other answer its client would have to guess a status, and guesses that a call whose time is up
+// may be made once more.
 #pragma once
 
 #include "meridian/error.h"
@@ -14,6 +18,16 @@ struct ReplyText {
 };
 // JSON (RFC 9457) when the client prefers it, else one line of text. Text in the arena.
 ReplyText MakeReplyText(Arena& arena, int status, std::string_view accept);
+
+// A call of gRPC: over HTTP/2, and of its own content-type (gRPC-Web is another).
+bool CallsGrpc(const RequestHead& request);
+// The code that says the same, as digits (grpc/doc/statuscodes.md).
+std::string_view GrpcStatusOf(const Error& error);
+std::string_view GrpcStatusOf(int status);
+// Percent-encoded as grpc-message wants it: what is no printable ASCII, and `%`. Text in the arena.
+std::string_view GrpcMessage(Arena& arena, std::string_view text);
+// The head's fields of such an answer. `error` may be null.
+void AddGrpcStatus(Arena& arena, int status, const Error* error, HeaderBlock* headers);
 
 // `proxy-status: meridian; error=connection_timeout` (RFC 9209).
 void AddProxyStatus(Arena& arena, const Error& error, HeaderBlock* headers);

@@ -10,7 +10,7 @@
 namespace meridian {
 namespace {
 
-constexpr Error kNoWeight{ErrorCode::kPoolFull, Fault::kSelf, Retry::kNever, "every weight of the route is 0"};
+constexpr Error kNoWeight{ErrorCode::kNoEndpoint, Fault::kSelf, Retry::kNever, "every weight of the route is 0"};
 
 // Second chances within one region: stale kept connections, refused streams, sibling origins.
 constexpr int kSameRegionTries = 2;
@@ -103,6 +103,7 @@ Exchange::~Exchange() = default;
 void Exchange::OnRequestHead(const RequestHead& head) {
   if (!Possible(Event::kHeadRead)) return;
   request_ = head;
+  grpc_ = CallsGrpc(head);
   head_read_ = context_.loop().Now();
   Identify();
   if (!HasMemory()) return;
@@ -131,6 +132,7 @@ void Exchange::OnBadRequest(int status, const RequestHead& partial) {
   if (!Possible(Event::kRefused)) return;
   if (state_ == State::kReceiving) {
     request_ = partial;
+    grpc_ = CallsGrpc(partial);
     head_read_ = context_.loop().Now();
     Identify();
   } else {
@@ -515,7 +517,6 @@ void Exchange::GiveUp(const Error& error) {
 }
 
 void Exchange::ReplyWithText(int status, const Error* error) {
-  const ReplyText text = MakeReplyText(arena_, status, request_.headers.Get(HeaderId::kAccept));
   reply_head_.headers = HeaderBlock(&arena_);
   if (error) {
     AddProxyStatus(arena_, *error, &reply_head_.headers);
@@ -523,16 +524,27 @@ void Exchange::ReplyWithText(int status, const Error* error) {
     AddProxyStatus(arena_, status, &reply_head_.headers);
     if (status == 503) reply_head_.headers.Add("retry-after", "1");
   }
+  if (grpc_) {
+    AddGrpcStatus(arena_, status, error, &reply_head_.headers);
+    grpc_status_ = error ? GrpcStatusOf(*error) : GrpcStatusOf(status);
+    reply_head_.status = 200;
+    return SendReply({});
+  }
+  const ReplyText text = MakeReplyText(arena_, status, request_.headers.Get(HeaderId::kAccept));
   Reply(status, text.content_type, text.body);
 }
 
 void Exchange::Reply(int status, std::string_view content_type, std::string_view body) {
-  status_ = status;
-  if (end_ == "complete") end_ = "local";
-  head_time_ = context_.loop().Now() - head_read_;
   reply_head_.status = status;
   reply_head_.content_length = static_cast<int64_t>(body.size());
   if (!body.empty()) reply_head_.headers.Add("content-type", content_type, HeaderId::kContentType);
+  SendReply(body);
+}
+
+void Exchange::SendReply(std::string_view body) {
+  status_ = reply_head_.status;
+  if (end_ == "complete") end_ = "local";
+  head_time_ = context_.loop().Now() - head_read_;
   reply_head_.headers.Add("x-request-id", stream_context_.request_id, HeaderId::kXRequestId);
   if (routed_) {
     const auto& filters = route().filters;
@@ -541,7 +553,7 @@ void Exchange::Reply(int status, std::string_view content_type, std::string_view
   reply_source_.Start(body);
   progress_ = 0;
   rate_ = {};
-  timer_.Arm(context_.settings().stall_timeout / 4);
+  ArmClientTimer();
   stream_.SendHead(reply_head_, &reply_body_);
 }
 

@@ -98,6 +98,7 @@ class Exchange final : public ConnectionExchange,
   void GiveUp(const Error& error);
   void Reply(int status, std::string_view content_type, std::string_view body);
   void ReplyWithText(int status, const Error* error);
+  void SendReply(std::string_view body);
   void Finish();
 
   void OnTimer();
@@ -116,6 +117,7 @@ class Exchange final : public ConnectionExchange,
   void OnDoubt();
   bool uploading() const { return request_.has_body && !body_sent_; }
   bool Replayable() const;
+  bool MayMove() const { return next_step_ < plan_.size && Replayable(); }
   // The client and an origin speak WebSocket.
   bool switched() const { return state_ == State::kRelaying && attempt_ && attempt_->head().status == 101; }
   Duration IdleLimit() const;
@@ -124,6 +126,8 @@ class Exchange final : public ConnectionExchange,
   void OnClientStall();
   void CutStream();
   bool UploadTooSlow(TimePoint now);
+  Duration UploadPatience(TimePoint now);
+  Duration RelayLook(bool owing) const;
   const StatusSet& FailureStatuses() const;
   AttemptRecord& RecordOf(const Attempt& attempt) { return records_[attempt.record]; }
   void ReportSignal(const Attempt& attempt, Signal signal);
@@ -145,6 +149,7 @@ class Exchange final : public ConnectionExchange,
   TimePoint deadline_;
   State state_ = State::kReceiving;
   bool routed_ = false;
+  bool grpc_ = false;  // the client calls gRPC: it is answered in gRPC
   bool have_plan_ = false;
   bool body_sent_ = false;      // the origin has the whole request body, the deadline runs
   bool deadline_runs_ = false;  // not while the body is on its way for the first time
@@ -160,11 +165,12 @@ class Exchange final : public ConnectionExchange,
   int16_t drilled_region_ = -1;  // where it first met a drill
   bool failed_trial_ = false;    // and whether that was a trial
   std::string_view end_ = "complete";
-  uint64_t progress_ = 0;    // what moved by the last look at the timer
-  TimePoint progress_at_{};  // of an upload, or of a response that is relayed
-  RateWatch rate_;           // of the client, while it is its turn
-  TimePoint hedge_at_{};     // when a rival starts; the epoch: none will
-  TimePoint doubt_at_{};     // when the region hears of an attempt that must be waited for; the epoch: never
+  std::string_view grpc_status_;  // of an answer of our own
+  uint64_t progress_ = 0;         // what moved by the last look at the timer
+  TimePoint progress_at_{};       // of an upload, or of a response that is relayed
+  RateWatch rate_;                // of the client, while it is its turn
+  TimePoint hedge_at_{};          // when a rival starts; the epoch: none will
+  TimePoint doubt_at_{};          // when the region hears of an attempt that must be waited for; the epoch: never
   uint64_t replay_reserved_ = 0;
 
   Arena arena_;

@@ -72,6 +72,7 @@ void Exchange::WriteLog(int status, Duration duration) {
     record.region = served_by_;
   }
   record.status = status;
+  record.grpc_status = grpc_status_;
   record.end = end_;
   record.bytes_in = request_body_.written();
   record.bytes_out = ClientBody().consumed();

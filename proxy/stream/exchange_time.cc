@@ -11,12 +11,13 @@ namespace {
 constexpr Error kResponseTimeout{ErrorCode::kResponseTimeout, Fault::kOrigin, Retry::kIfIdempotent,
                                  "no answer in time"};
 
-// How often an upload is looked at: whether it moved, whether it is over.
+// How often an upload is looked at, at least: whether it moved, whether it is over.
 constexpr Duration kUploadLook = 500ms;
 
-// How often a body is looked at within `timeouts.stall`: a stall is noticed after one and a quarter of it at the
-// latest.
-constexpr int kStallLooks = 4;
+// How often a body is looked at within the time in which it must move. What moved just behind a look is seen by the
+// next one, and the loop's clock is coarse: a body that stands still is left after one and a quarter of its time at the
+// latest, also if that time is 100 ms.
+constexpr int kLooks = 8;
 
 // Over how long a client may send its body slower than it must.
 constexpr Duration kUploadWindow = 10s;
@@ -33,16 +34,21 @@ Duration Milliseconds(double ms) {
 
 // For the attempt that was started just now, or whose upload has just ended.
 void Exchange::ArmAttemptTimer() {
-  // While the body is on its way only standing still counts.
-  if (uploading()) return timer_.Arm(std::min(service().timeouts.idle, kUploadLook));
   const TimePoint now = context_.loop().Now();
+  // While the body is on its way only standing still counts, and a deadline that the client set.
+  if (uploading()) {
+    const Duration patience = UploadPatience(now);
+    Duration next = std::min({kUploadLook, patience / kLooks, progress_at_ + patience - now});
+    if (deadline_runs_) next = std::min(next, deadline_ - now);
+    return timer_.Arm(std::max(next, Duration::zero()));
+  }
   attempt_->until = now + AttemptTime(now);
   attempt_->waiting = context_.silence(plan_.service, attempt_->step().region).OnAsked(now);
   const Duration hedge = HedgeDelay(*attempt_, now);
   hedge_at_ = hedge > Duration::zero() && now + hedge < attempt_->until ? now + hedge : TimePoint{};
   // An attempt that can't be moved is waited for. Its region need not wait to hear of it, though, once it is known how
   // long answers take on this route.
-  const bool may_be_moved = Replayable() && next_step_ < plan_.size;
+  const bool may_be_moved = MayMove();
   LatencyWindow& latency = context_.latency(route_);
   const bool known = !may_be_moved && latency.count(now) >= LatencyWindow::kMinSamples;
   doubt_at_ = known ? now + latency.AutoTimeout(now) : TimePoint{};
@@ -63,7 +69,7 @@ Duration Exchange::AttemptTime(TimePoint now) {
   const Duration share = std::chrono::duration_cast<Duration>(time * kAttemptShare);
   const Duration first_byte = service().timeouts.first_byte;
   if (first_byte > Duration::zero()) time = std::min(time, first_byte);
-  if (next_step_ == plan_.size || !Replayable()) return time;
+  if (!MayMove()) return time;
   const Duration configured = service().failover.attempt_timeout;
   const Duration own = configured > Duration::zero() ? configured : context_.latency(route_).AutoTimeout(now);
   return std::min({time, own, share});
@@ -162,13 +168,23 @@ void Exchange::OnUploadTimer() {
     return RefuseUpload();
   }
   const bool origin_stalls = request_body_.size() > 0;
-  const bool may_move = origin_stalls && next_step_ < plan_.size && Replayable();
-  const Duration patience = may_move ? std::min(AttemptTime(now), service().timeouts.idle) : service().timeouts.idle;
-  if (now - progress_at_ < patience) return ArmAttemptTimer();
-  if (may_move) return OnAttemptTimeout(*attempt_);
+  if (deadline_runs_ && now >= deadline_) {
+    if (origin_stalls) return OnAttemptTimeout(*attempt_);
+    RecordOf(*attempt_).error = Name(ErrorCode::kDeadline);  // it had all there was: its region does not hear of it
+    return GiveUp(kDeadline);
+  }
+  if (now - progress_at_ < UploadPatience(now)) return ArmAttemptTimer();
+  if (origin_stalls && MayMove()) return OnAttemptTimeout(*attempt_);
   context_.stats().limit_timeouts.Add();
   if (origin_stalls) return GiveUp(kResponseTimeout);
   RefuseUpload();
+}
+
+// How long an upload may stand still. An origin that could be left for another has no more time for it than for its
+// answer.
+Duration Exchange::UploadPatience(TimePoint now) {
+  const Duration idle = service().timeouts.idle;
+  return request_body_.size() > 0 && MayMove() ? std::min(AttemptTime(now), idle) : idle;
 }
 
 // The client is to blame; the region does not hear of it.
@@ -180,11 +196,13 @@ void Exchange::RefuseUpload() {
 }
 
 // Does the client send less than it must, although the origin took all there was? What it sends on other streams counts
-// for it: a slow line may be shared by many. Streams of gRPC may say little for long, and who waits for a 100 says
-// nothing.
+// for it: a slow line may be shared by many. Who waits for a 100 says nothing. Streams of gRPC may say little for long,
+// but only where gRPC can be spoken at all: anybody may call himself so.
 bool Exchange::UploadTooSlow(TimePoint now) {
   const bool waits_for_100 = request_.expect_continue && request_body_.written() == 0;
-  const bool its_turn = request_body_.size() == 0 && !waits_for_100 && !IsGrpc(request_.headers);
+  const OriginModel& origin = service().regions[attempt_->step().region].origins[attempt_->origin()];
+  const bool may_be_quiet = waits_for_100 || (grpc_ && UsesHttp2(origin.protocol));
+  const bool its_turn = request_body_.size() == 0 && !may_be_quiet;
   return rate_.TooSlow(now, connection_.wire().bytes_read(), its_turn, context_.settings().min_body_rate,
                        kUploadWindow);
 }
@@ -223,15 +241,19 @@ void Exchange::CutStream() {
 // Relaying, and replying: does anything move?
 void Exchange::ArmRelayTimer() {
   progress_at_ = context_.loop().Now();
-  const bool length_known = attempt_->head().content_length != kUnknownLength;
-  const Duration look = std::min(IdleLimit(), context_.settings().stall_timeout / kStallLooks);
-  timer_.Arm(length_known ? std::min(look, service().timeouts.stall / kStallLooks) : look);
+  timer_.Arm(RelayLook(attempt_->head().content_length != kUnknownLength));
+}
+
+// `owing`: its origin may be in doubt for what it owes.
+Duration Exchange::RelayLook(bool owing) const {
+  const Duration look = std::min(IdleLimit(), context_.settings().stall_timeout);
+  return (owing ? std::min(look, service().timeouts.stall) : look) / kLooks;
 }
 
 // Nothing comes any more; all is the client's to take.
 void Exchange::ArmClientTimer() {
   progress_at_ = context_.loop().Now();
-  timer_.Arm(context_.settings().stall_timeout / kStallLooks);
+  timer_.Arm(context_.settings().stall_timeout / kLooks);
 }
 
 void Exchange::OnRelayTimer() {
@@ -248,7 +270,6 @@ void Exchange::OnRelayTimer() {
     progress_at_ = now;
   }
   const Duration idle = RelayPatience();
-  const Duration look = context_.settings().stall_timeout / kStallLooks;
   const Duration stall = service().timeouts.stall;
   const Duration quiet = now - progress_at_;
   const bool length_known = !replying && attempt_ && attempt_->head().content_length != kUnknownLength;
@@ -262,8 +283,7 @@ void Exchange::OnRelayTimer() {
   const bool dribbles = rate_.TooSlow(now, connection_.wire().bytes_written(), client_owes,
                                       context_.settings().min_body_rate, context_.settings().stall_timeout);
   if (quiet < idle && !dribbles) {
-    const Duration next = std::min(look, idle - quiet);
-    return timer_.Arm(length_known && !stalled_ ? std::min(stall / kStallLooks, next) : next);
+    return timer_.Arm(std::min(RelayLook(length_known && !stalled_), idle - quiet));
   }
   if (client_owes) return OnClientStall();
   context_.stats().limit_timeouts.Add();

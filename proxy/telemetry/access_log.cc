@@ -91,6 +91,7 @@ void FormatAccessRecord(const AccessRecord& record, std::string* out) {
   AppendText(",\"service\":", record.service, out);
   AppendText(",\"region\":", record.region, out);
   AppendNumber(",\"status\":", record.status, out);
+  if (!record.grpc_status.empty()) out->append(",\"grpc_status\":").append(record.grpc_status);
   AppendText(",\"end\":", record.end, out);
   AppendNumber(",\"bytes_in\":", record.bytes_in, out);
   AppendNumber(",\"bytes_out\":", record.bytes_out, out);

@@ -36,6 +36,7 @@ struct AccessRecord {
   std::string_view request_id;
   std::string_view route, service, region;  // empty: none
   int status = 0;                           // 0: the client got no response head
+  std::string_view grpc_status = {};        // digits, of an answer of our own to a call of gRPC
   std::string_view end;                     // "complete" "client_reset" "origin_reset" "timeout" "local"
   uint64_t bytes_in = 0, bytes_out = 0;     // bodies
   Duration duration{};                      // request head complete → last byte handed to the client's connection
