@@ -108,6 +108,9 @@ H1ParserSink::Head H1Client::OnHead() {
   head.status = status;
   head.version = parser_.minor_version() == 0 ? HttpVersion::kHttp10 : HttpVersion::kHttp11;
   head.headers = parser_.headers();
+  // What must not have a body says that one follows: whoever wrote it may mean it, and what is read next would be that.
+  const bool contradicts = (status < 200 || status == 204) && (parser_.chunked() || parser_.content_length() > 0);
+  if (contradicts && status < 200) return Head::kStop;
   if (status < 100 || status > 999 || (status == 101 && !Switches(head.headers))) return Head::kStop;
   if (CheckConnection(head.headers) == 431) return Head::kStop;
   tunnel_ = status == 101;
@@ -117,7 +120,7 @@ H1ParserSink::Head H1Client::OnHead() {
     return Head::kNoBody;
   }
   head_received_ = true;
-  keep_alive_ = parser_.keep_alive() && !tunnel_;
+  keep_alive_ = parser_.keep_alive() && !tunnel_ && !contradicts;
   head.content_length = parser_.content_length();
   const bool has_body = ResponseHasBody(method_, status);
   const bool until_close = has_body && !parser_.chunked() && head.content_length == kUnknownLength;

@@ -69,6 +69,81 @@ TEST_F(H1ClientTest, BodiesAreFramedAsTheirLengthIsKnown) {
   EXPECT_EQ(Produce(client_), "0\r\n\r\n");
 }
 
+// ---- framing that contradicts the status
+// ------------------------------------------------------------------------------
+
+// Whoever wrote it may mean it: what it calls a body would be read as the answer to the next request.
+TEST_F(H1ClientTest, A204ThatPromisesABodyIsAnsweredAndItsConnectionNotUsedAgain) {
+  for (const std::string framing : {"Content-Length: 38", "Transfer-Encoding: chunked"}) {
+    H1Client client(host_, limits_);
+    ScriptedResponse response;
+    const RequestHead request = response.Request("GET");
+    client.Start(request, nullptr, response);
+    Produce(client);
+    Feed(client, "HTTP/1.1 204 No Content\r\n" + framing + "\r\n\r\n");
+    EXPECT_EQ(response.head.status, 204) << framing;
+    EXPECT_EQ(response.completed, 1) << framing;
+    EXPECT_EQ(client.available(), 0u) << framing;
+    EXPECT_TRUE(client.finished()) << framing;
+  }
+}
+
+TEST_F(H1ClientTest, A204OfLengthZeroIsAnAnswerLikeAnyOther) {
+  Get(one_);
+  Feed(client_, "HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n");
+  EXPECT_EQ(one_.completed, 1);
+  EXPECT_EQ(client_.available(), 1u);
+}
+
+TEST_F(H1ClientTest, AnInterimAnswerThatPromisesABodyIsMalformed) {
+  for (const std::string framing : {"Content-Length: 38", "Transfer-Encoding: chunked"}) {
+    H1Client client(host_, limits_);
+    ScriptedResponse response;
+    const RequestHead request = response.Request("GET");
+    client.Start(request, nullptr, response);
+    Produce(client);
+    Feed(client, "HTTP/1.1 103 Early Hints\r\n" + framing + "\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    EXPECT_EQ(response.informational.size(), 0u) << framing;
+    EXPECT_EQ(response.error.code, ErrorCode::kProtocol) << framing;
+    EXPECT_TRUE(client.error()) << framing;
+  }
+}
+
+// Some servers say that of every answer.
+TEST_F(H1ClientTest, AnInterimAnswerOfLengthZeroPasses) {
+  Get(one_);
+  Feed(client_, "HTTP/1.1 100 Continue\r\nContent-Length: 0\r\n\r\n" + std::string(kOk));
+  EXPECT_EQ(one_.informational, std::vector{100});
+  EXPECT_EQ(one_.completed, 1);
+}
+
+TEST_F(H1ClientTest, WhatFollowsAnAnswerWithoutABodyEndsTheConnection) {
+  for (const auto& [method, status] : {std::pair<const char*, const char*>("GET", "204 No Content"),
+                                       {"GET", "304 Not Modified"},
+                                       {"HEAD", "200 OK"}}) {
+    for (const bool together : {true, false}) {
+      H1Client client(host_, limits_);
+      ScriptedResponse response;
+      const RequestHead request = response.Request(method);
+      client.Start(request, nullptr, response);
+      Produce(client);
+      const std::string head = std::string("HTTP/1.1 ") + status + "\r\nX: 1\r\n\r\n";
+      Feed(client, together ? head + "hello" : head);
+      EXPECT_EQ(response.completed, 1) << head;
+      if (!together) Feed(client, "hello");
+      EXPECT_TRUE(client.error()) << head;
+      EXPECT_EQ(client.available(), 0u) << head;
+    }
+  }
+}
+
+TEST_F(H1ClientTest, ASwitchThatNobodyAskedForEndsTheConnection) {
+  Get(one_);
+  Feed(client_, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n");
+  EXPECT_EQ(one_.failed, 1);
+  EXPECT_TRUE(client_.error());
+}
+
 TEST_F(H1ClientTest, APostWithoutBodySaysSo) {
   const RequestHead post = one_.Request("POST");
   client_.Start(post, nullptr, one_);
