@@ -126,7 +126,7 @@ class Exchange final : public ConnectionExchange,
   void OnClientStall();
   void CutStream();
   bool UploadTooSlow(TimePoint now);
-  Duration UploadPatience(TimePoint now);
+  Duration UploadPatience(TimePoint now, bool origin_stalls);
   Duration RelayLook(bool owing) const;
   const StatusSet& FailureStatuses() const;
   AttemptRecord& RecordOf(const Attempt& attempt) { return records_[attempt.record]; }

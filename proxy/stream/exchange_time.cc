@@ -15,9 +15,10 @@ constexpr Error kResponseTimeout{ErrorCode::kResponseTimeout, Fault::kOrigin, Re
 constexpr Duration kUploadLook = 500ms;
 
 // How often a body is looked at within the time in which it must move. What moved just behind a look is seen by the
-// next one, and the loop's clock is coarse: a body that stands still is left after one and a quarter of its time at the
-// latest, also if that time is 100 ms.
+// next one, and timers are late by up to two ticks: a body that stands still is left after one and a quarter of its
+// time at the latest, also if that time is 100 ms.
 constexpr int kLooks = 8;
+Duration LookWithin(Duration patience) { return std::max<Duration>(patience / kLooks - Loop::kTick, 1ms); }
 
 // Over how long a client may send its body slower than it must.
 constexpr Duration kUploadWindow = 10s;
@@ -37,8 +38,9 @@ void Exchange::ArmAttemptTimer() {
   const TimePoint now = context_.loop().Now();
   // While the body is on its way only standing still counts, and a deadline that the client set.
   if (uploading()) {
-    const Duration patience = UploadPatience(now);
-    Duration next = std::min({kUploadLook, patience / kLooks, progress_at_ + patience - now});
+    const bool origin_stalls = request_body_.size() > 0;
+    Duration next = std::min(kUploadLook, LookWithin(UploadPatience(now, true)));
+    next = std::min(next, progress_at_ + UploadPatience(now, origin_stalls) - now);
     if (deadline_runs_) next = std::min(next, deadline_ - now);
     return timer_.Arm(std::max(next, Duration::zero()));
   }
@@ -173,7 +175,7 @@ void Exchange::OnUploadTimer() {
     RecordOf(*attempt_).error = Name(ErrorCode::kDeadline);  // it had all there was: its region does not hear of it
     return GiveUp(kDeadline);
   }
-  if (now - progress_at_ < UploadPatience(now)) return ArmAttemptTimer();
+  if (now - progress_at_ < UploadPatience(now, origin_stalls)) return ArmAttemptTimer();
   if (origin_stalls && MayMove()) return OnAttemptTimeout(*attempt_);
   context_.stats().limit_timeouts.Add();
   if (origin_stalls) return GiveUp(kResponseTimeout);
@@ -182,9 +184,9 @@ void Exchange::OnUploadTimer() {
 
 // How long an upload may stand still. An origin that could be left for another has no more time for it than for its
 // answer.
-Duration Exchange::UploadPatience(TimePoint now) {
+Duration Exchange::UploadPatience(TimePoint now, bool origin_stalls) {
   const Duration idle = service().timeouts.idle;
-  return request_body_.size() > 0 && MayMove() ? std::min(AttemptTime(now), idle) : idle;
+  return origin_stalls && MayMove() ? std::min(AttemptTime(now), idle) : idle;
 }
 
 // The client is to blame; the region does not hear of it.
@@ -247,13 +249,13 @@ void Exchange::ArmRelayTimer() {
 // `owing`: its origin may be in doubt for what it owes.
 Duration Exchange::RelayLook(bool owing) const {
   const Duration look = std::min(IdleLimit(), context_.settings().stall_timeout);
-  return (owing ? std::min(look, service().timeouts.stall) : look) / kLooks;
+  return LookWithin(owing ? std::min(look, service().timeouts.stall) : look);
 }
 
 // Nothing comes any more; all is the client's to take.
 void Exchange::ArmClientTimer() {
   progress_at_ = context_.loop().Now();
-  timer_.Arm(context_.settings().stall_timeout / kLooks);
+  timer_.Arm(LookWithin(context_.settings().stall_timeout));
 }
 
 void Exchange::OnRelayTimer() {
