@@ -288,14 +288,6 @@ bool Exchange::Replayable() const {
   return safe && request_body_.whole();
 }
 
-void Exchange::OnAttemptInformational(Attempt&, const ResponseHead& head) {
-  if (state_ != State::kTrying) return;
-  context_.stats().early_hints.Add();
-  ResponseHead relayed = head;
-  RemoveHopByHop(relayed.headers);
-  stream_.SendInformational(relayed);
-}
-
 void Exchange::OnAttemptHead(Attempt& attempt) {
   const TimePoint now = context_.loop().Now();
   const int status = attempt.head().status;

@@ -115,6 +115,7 @@ class Exchange final : public ConnectionExchange,
   Duration HedgeDelay(const Attempt& attempt, TimePoint now);
   void StartRival();
   void OnDoubt();
+  bool ToldBefore(const Attempt& attempt, const ResponseHead& head);
   bool uploading() const { return request_.has_body && !body_sent_; }
   bool Replayable() const;
   bool MayMove() const { return next_step_ < plan_.size && Replayable(); }
@@ -182,6 +183,15 @@ class Exchange final : public ConnectionExchange,
   std::unique_ptr<Attempt> rival_;
   std::unique_ptr<Attempt> held_;  // an answer with a failure status, in case nothing better comes
   static constexpr size_t kMaxRecords = Plan::kMaxSteps + 4;
+  // An interim response that the client has, by its fingerprint, and which attempt told it.
+  struct Told {
+    uint64_t fingerprint;
+    size_t record;
+  };
+  static constexpr size_t kMaxTold = 16;
+  Told* told_ = nullptr;  // in the arena
+  size_t told_count_ = 0;
+  bool told_continue_ = false;
   AttemptRecord* records_ = nullptr;  // in the arena, kMaxRecords of them
   size_t record_count_ = 0;
   std::unique_ptr<ResumedBody> resumed_;  // between the origins and the client, on routes that want it
