@@ -85,6 +85,7 @@ const Fields<RouteDraft>& RouteFailoverFields() {
                               [](const Entry& entry, Decoder& d, RouteDraft& out) {
                                 DecodeStatuses(entry, kLeastFailureStatus, d, &out.model.failure_statuses.emplace());
                               }),
+      BoolField<RouteDraft>("to_arms", [](RouteDraft& draft) -> bool& { return draft.model.to_arms; }),
   };
   return fields;
 }
@@ -221,6 +222,8 @@ void DecodeRoute(const YamlNode& node, std::map<std::string, int>& lines, Decode
     CheckMatchIsNew(node, draft, lines, d);
     CheckRules(node, draft, d);
   }
+  if (draft.model.to_arms && node.Find("service"))
+    d.problems.Add(node.KeyPlace("failover"), "'to_arms' has no effect beside 'service'");
   out = std::move(draft.model);
   if (draft.conditions.count() > 0)
     out.conditions = std::make_shared<const RouteConditions>(std::move(draft.conditions));

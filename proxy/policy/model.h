@@ -158,6 +158,7 @@ struct RouteModel {
   std::optional<StatusSet> failure_statuses;  // instead of the services' own
   bool replay_unsafe = false;                 // POST and PATCH are safe to repeat here, says the operator
   bool resume = false;                        // a download that breaks off goes on in the next region
+  bool to_arms = false;                       // an arm without an eligible region leaves its share to the others
   // An idempotent request without a body that has no answer after this long is sent to the next region as well, and
   // the first good answer counts. kHedgeAuto: after the route's recent p95.
   Duration hedge = kHedgeOff;
@@ -174,6 +175,12 @@ struct Model {
   std::vector<RegionModel> regions;
   std::vector<ServiceModel> services;
   std::vector<RouteModel> routes;  // in the order of the file
+  // Over all routes: the size of whatever is kept flat per route and arm.
+  size_t CountArms() const {
+    size_t n = 0;
+    for (const RouteModel& route : routes) n += route.split.size();
+    return n;
+  }
   // Over all services: the size of whatever is kept flat per service and region.
   size_t CountServiceRegions() const {
     size_t n = 0;

@@ -180,6 +180,32 @@ int PickArm(const RouteView& route, const Wish& wish, uint64_t draw) {
   return PickWeighted(route.weights, draw);
 }
 
+bool HasEligible(const Snapshot& snapshot, uint16_t service) {
+  return !ServiceWorld(snapshot, service, Steer::kOrdered).eligible().empty();
+}
+
+int PickOtherArm(const Snapshot& snapshot, uint16_t route, uint16_t arm, uint64_t draw) {
+  const std::vector<uint32_t>& weights = snapshot.routes[route].weights;
+  const std::vector<ArmModel>& split = snapshot.model->routes[route].split;
+  const auto weight = [&](size_t i) -> uint64_t {
+    return i != arm && weights[i] > 0 && HasEligible(snapshot, split[i].service) ? weights[i] : 0;
+  };
+  uint64_t total = 0;
+  for (size_t i = 0; i < weights.size(); ++i) total += weight(i);
+  // Only what is given away is drawn again: what the others have stays where it is.
+  const double at = static_cast<double>(DrawWithin(weights, draw) >> 11) * 0x1p-53;  // in [0, 1)
+  double point = at * static_cast<double>(total);
+  int last = -1;
+  for (size_t i = 0; i < weights.size() && total > 0; ++i) {
+    const auto share = static_cast<double>(weight(i));
+    if (share == 0) continue;
+    last = static_cast<int>(i);
+    if (point < share) break;
+    point -= share;
+  }
+  return last;
+}
+
 Plan BuildPlan(const Snapshot& snapshot, uint16_t route, uint16_t arm, const Wish& wish, int trial, uint64_t draw,
                uint64_t silent) {
   const RouteModel& route_model = snapshot.model->routes[route];

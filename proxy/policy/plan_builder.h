@@ -40,6 +40,12 @@ struct Plan {
 // 0 means no new requests, whoever asks.
 int PickArm(const RouteView& route, const Wish& wish, uint64_t draw);
 
+// Some region of the service is eligible: a plan would not fail open.
+bool HasEligible(const Snapshot& snapshot, uint16_t service);
+// Instead of `arm`, which has no eligible region: one of the others that has, by their weights. −1: none has. `draw` is
+// the one that picked `arm`.
+int PickOtherArm(const Snapshot& snapshot, uint16_t route, uint16_t arm, uint64_t draw);
+
 // `trial`: index into ServiceModel::regions of a half-open region that this request may try first, or −1. It was used
 // if and only if the first step says kTrial: a dial of 0, probes that say down and a wish for another region win.
 // `silent`: bit i for region i of the service.

@@ -20,6 +20,19 @@ int PickWeighted(std::span<const uint32_t> weights, uint64_t u) {
   return static_cast<int>(arm);
 }
 
+uint64_t DrawWithin(std::span<const uint32_t> weights, uint64_t u) {
+  const int arm = PickWeighted(weights, u);
+  if (arm < 0) return u;
+  uint64_t total = 0, before = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    total += weights[i];
+    if (i < static_cast<size_t>(arm)) before += weights[i];
+  }
+  // In units of 2^-64 of a weight of one; below weight · 2^64.
+  const Uint128 within = Uint128{u} * total - (Uint128{before} << 64);
+  return static_cast<uint64_t>(within / weights[static_cast<size_t>(arm)]);
+}
+
 int PickShare(std::span<const double> shares, uint64_t u) {
   double total = 0;
   int last = -1;

@@ -25,7 +25,9 @@ class LowDiscrepancySequence {
 // Index of the arm that `u` (uniform in [0, 2^64)) falls on; −1 when all weights are 0.
 // An arm with weight 0 is never returned. Exact to 2^-64 for weights up to kMaxWeight and up to 2^20 arms.
 int PickWeighted(std::span<const uint32_t> weights, uint64_t u);
-// The same for shares in [0,1] that need not add up to 1 (only their proportion counts).
+// Where within the share of the arm that it falls on `u` falls: uniform again, so that it can draw once more.
+uint64_t DrawWithin(std::span<const uint32_t> weights, uint64_t u);
+// PickWeighted for shares in [0,1] that need not add up to 1 (only their proportion counts).
 int PickShare(std::span<const double> shares, uint64_t u);
 
 }  // namespace meridian

@@ -148,8 +148,10 @@ void Exchange::OnBadRequest(int status, const RequestHead& partial) {
 // ---- Trying --------------------------------------------------------------------------------------------------------
 
 void Exchange::MakePlan() {
-  const int arm = PickArm(world_->routes[route_], stream_context_.wish, context_.DrawArm(route_));
+  const uint64_t draw = context_.DrawArm(route_);
+  int arm = PickArm(world_->routes[route_], stream_context_.wish, draw);
   if (arm < 0) return GiveUp(kNoWeight);
+  if (route().to_arms) arm = LiveArm(arm, draw);
   const uint16_t service = route().split[static_cast<size_t>(arm)].service;
   plan_.service = service;
   if (request_.websocket && !PrepareWebSocket()) return;
@@ -160,13 +162,29 @@ void Exchange::MakePlan() {
                     context_.DrawRegion(service), context_.SilentRegions(service));
   have_plan_ = true;
   if (plan_.steps[0].reason == StepReason::kSilence) context_.route_cells(route_).silence_moved.Add();
-  if (plan_.fail_open) context_.route_cells(route_).fail_open.Add();
+  if (plan_.fail_open) {
+    context_.route_cells(route_).fail_open.Add();
+    context_.arm_cells(route_, plan_.arm).without_region.Add();
+  }
   // A body may take its time; for everything else the clock runs from here.
   deadline_ =
       head_read_ + std::min(stream_context_.wish.deadline.value_or(Duration::max()), this->service().timeouts.request);
   deadline_runs_ = !request_.has_body || stream_context_.wish.deadline.has_value();
   context_.budget(service).OnFirstAttempt(head_read_);
   TrySteps(kDeadline);
+}
+
+// If none of the arm's regions is eligible: another arm that has one. But somebody must try the half-open ones.
+int Exchange::LiveArm(int arm, uint64_t draw) {
+  const uint16_t service = route().split[static_cast<size_t>(arm)].service;
+  if (HasEligible(*world_, service)) return arm;
+  if (context_.HasTrial(service) && Replayable() && !request_.websocket && !request_.has_body) return arm;
+  const int other = PickOtherArm(*world_, route_, static_cast<uint16_t>(arm), draw);
+  if (other < 0) return arm;
+  ArmCells& cells = context_.arm_cells(route_, static_cast<uint16_t>(arm));
+  cells.without_region.Add();
+  cells.moved.Add();
+  return other;
 }
 
 // Holds on to what is sent of the body, so that it can be sent again: as much as the service allows, and only while the

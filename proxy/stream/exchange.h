@@ -115,6 +115,7 @@ class Exchange final : public ConnectionExchange,
   Duration HedgeDelay(const Attempt& attempt, TimePoint now);
   void StartRival();
   void OnDoubt();
+  int LiveArm(int arm, uint64_t draw);
   bool ToldBefore(const Attempt& attempt, const ResponseHead& head);
   bool uploading() const { return request_.has_body && !body_sent_; }
   bool Replayable() const;

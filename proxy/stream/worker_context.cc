@@ -54,7 +54,7 @@ OriginPool::Options PoolOptionsFor(const Model& model, uint16_t service, const O
 
 WorkerContext::WorkerContext(Loop& loop, std::shared_ptr<const Snapshot> first, const OriginTlsContexts& tls,
                              const ClientSettings& settings, OutcomeSink& outcomes, AccessLogWriter* log, uint64_t seed)
-    : stats_(first->model->CountServiceRegions(), first->model->routes.size()),
+    : stats_(first->model->CountServiceRegions(), first->model->routes.size(), first->model->CountArms()),
       loop_(loop),
       settings_(settings),
       outcome_sink_(outcomes),
@@ -65,8 +65,10 @@ WorkerContext::WorkerContext(Loop& loop, std::shared_ptr<const Snapshot> first, 
       urgent_(loop, Bind<&WorkerContext::SendOutcomes>(this)),
       log_timer_(loop, Bind<&WorkerContext::FlushLog>(this)) {
   const Model& model = *first->model;
-  for (size_t i = 0; i < model.routes.size(); ++i) {
-    routes_.push_back({LowDiscrepancySequence(Random()), LatencyWindow()});
+  size_t arms = 0;
+  for (const RouteModel& route : model.routes) {
+    routes_.push_back({LowDiscrepancySequence(Random()), LatencyWindow(), arms});
+    arms += route.split.size();
   }
   for (uint16_t s = 0; s < model.services.size(); ++s) {
     region_base_.push_back(region_states_.size());

@@ -135,6 +135,7 @@ class WorkerContext {
   RetryBudget& budget(uint16_t service) { return services_[service].budget; }
   RegionCells& region_cells(uint16_t service, uint16_t region) { return stats_.regions[RegionIndex(service, region)]; }
   RouteCells& route_cells(uint16_t route) { return stats_.routes[route]; }
+  ArmCells& arm_cells(uint16_t route, uint16_t arm) { return stats_.arms[routes_[route].first_arm + arm]; }
   WorkerStats& stats() { return stats_; }
   uint64_t Random();
   // How full the buffers are now.
@@ -158,6 +159,7 @@ class WorkerContext {
 
   // One request may try a half-open region; granted by the control thread.
   void GrantTrial(uint16_t service, uint16_t region);
+  bool HasTrial(uint16_t service) const { return services_[service].trials > 0; }
   // A region of the service to try, or −1. Takes the grant.
   int TakeTrial(uint16_t service);
 
@@ -176,6 +178,7 @@ class WorkerContext {
   struct RouteState {
     LowDiscrepancySequence arms;
     LatencyWindow latency;
+    size_t first_arm = 0;  // in WorkerStats::arms
   };
   struct ServiceState {
     LowDiscrepancySequence regions;

@@ -286,6 +286,33 @@ void AddRoutes(Page& page, const Status& status, const Workers& workers) {
   }
 }
 
+struct ArmCounter {
+  const char* name;
+  const char* help;
+  Cell ArmCells::*cell;
+};
+
+constexpr ArmCounter kArmCounters[] = {
+    {"meridian_arm_without_region_total", "Requests drawn for a service of which no region was eligible.",
+     &ArmCells::without_region},
+    {"meridian_arm_moved_total", "Of those, requests that went to another service of their route.", &ArmCells::moved},
+};
+
+void AddArms(Page& page, const Status& status, const Workers& workers) {
+  for (const ArmCounter& counter : kArmCounters) {
+    MetricFamily& family = page.Add(counter.name, counter.help, MetricType::Counter);
+    size_t index = 0;
+    for (const RouteStatus& route : status.routes) {
+      for (const ArmStatus& arm : route.split) {
+        const uint64_t sum =
+            Sum(workers, [&](const WorkerStats& w) -> const Cell& { return w.arms[index].*counter.cell; });
+        Page::AddTo(family, {{"route", route.name}, {"service", arm.service}}, static_cast<double>(sum));
+        ++index;
+      }
+    }
+  }
+}
+
 // Calls `visit(service, region, index into WorkerStats::regions)` for every region of every service.
 template <typename Visit>
 void ForEachRegion(const Status& status, Visit visit) {
@@ -546,6 +573,7 @@ std::string RenderMetrics(const Status& status, const std::vector<const WorkerSt
   AddCertificates(page, status);
   AddOcsp(page, status);
   AddRoutes(page, status, workers);
+  AddArms(page, status, workers);
   AddRegionCells(page, status, workers);
   AddBreakers(page, status);
   AddRegionStates(page, status);

@@ -23,6 +23,7 @@ void LatencyCells::Add(Duration d) {
   sum_us.Add(static_cast<uint64_t>(ToMicroseconds(time)));
 }
 
-WorkerStats::WorkerStats(size_t service_regions, size_t route_count) : regions(service_regions), routes(route_count) {}
+WorkerStats::WorkerStats(size_t service_regions, size_t route_count, size_t arm_count)
+    : regions(service_regions), routes(route_count), arms(arm_count) {}
 
 }  // namespace meridian

@@ -67,8 +67,14 @@ struct RouteCells {
   LatencyCells duration;
 };
 
+// Per (route, arm).
+struct ArmCells {
+  Cell without_region;  // requests drawn for it while none of its regions was eligible
+  Cell moved;           // …and sent to another arm
+};
+
 struct alignas(64) WorkerStats {
-  WorkerStats(size_t service_regions, size_t routes);
+  WorkerStats(size_t service_regions, size_t routes, size_t arms = 0);
   // Connections and process-wide things of this worker.
   Cell client_connections_opened;
   Cell client_connections_closed;
@@ -115,6 +121,7 @@ struct alignas(64) WorkerStats {
   // Indexed by Layout: flat over services, then their regions.
   std::vector<RegionCells> regions;
   std::vector<RouteCells> routes;
+  std::vector<ArmCells> arms;  // flat over routes, then their arms
 };
 
 }  // namespace meridian

@@ -170,9 +170,11 @@ TEST_F(CompleteConfig, SaysWhatARouteMayRepeat) {
   EXPECT_TRUE(api.replay_unsafe);
   EXPECT_EQ(api.hedge, 20ms);
   EXPECT_TRUE(api.resume);
+  EXPECT_TRUE(api.to_arms);
   const RouteModel& root = model().routes.at(1);
   EXPECT_FALSE(root.failure_statuses) << "the service's own";
   EXPECT_FALSE(root.replay_unsafe);
+  EXPECT_FALSE(root.to_arms) << "a canary's share is its own";
   EXPECT_EQ(root.hedge, kHedgeOff);
 }
 

@@ -336,6 +336,66 @@ TEST(PickArm, WithSequencesOfTheirOwnACanarySpreadsOverRegionsAsStableDoes) {
   EXPECT_NEAR(near, 500, 3);
 }
 
+// ---- an arm without a region
+// -----------------------------------------------------------------------------------------
+
+class OtherArmTest : public ::testing::Test {
+ protected:
+  OtherArmTest() {
+    for (const char* name : {"canary", "old"}) world_.AddService(name);
+    world_.AddRoute("", "/a", {{0, 50}, {1, 30}, {2, 20}});
+  }
+  void TakeOut(uint16_t service) {
+    for (RegionView& region : world_.snapshot().services[service].regions) region.share = 0;
+  }
+  // Which part of all requests each arm gets when those of dead arms move.
+  std::vector<double> Shares() {
+    LowDiscrepancySequence draws(7);
+    std::vector<double> shares(3);
+    const RouteView& route = world_.snapshot().routes[1];
+    for (int i = 0; i < 100'000; ++i) {
+      const uint64_t draw = draws.Next();
+      int arm = PickArm(route, {}, draw);
+      if (!HasEligible(world_.snapshot(), static_cast<uint16_t>(arm))) {
+        const int other = PickOtherArm(world_.snapshot(), 1, static_cast<uint16_t>(arm), draw);
+        if (other >= 0) arm = other;
+      }
+      shares[static_cast<size_t>(arm)] += 1e-5;
+    }
+    return shares;
+  }
+  World world_{2};
+};
+
+TEST_F(OtherArmTest, ItsShareIsSpreadByTheWeightsOfTheOthers) {
+  TakeOut(0);
+  const std::vector<double> shares = Shares();
+  EXPECT_EQ(shares[0], 0);
+  EXPECT_NEAR(shares[1], 0.6, 0.001);
+  EXPECT_NEAR(shares[2], 0.4, 0.001);
+}
+
+TEST_F(OtherArmTest, WithOneLeftThatOneTakesAll) {
+  TakeOut(0);
+  TakeOut(2);
+  EXPECT_NEAR(Shares()[1], 1, 1e-9);
+}
+
+TEST_F(OtherArmTest, WithNoneLeftEachKeepsItsOwn) {
+  for (uint16_t service : {0, 1, 2}) TakeOut(service);
+  EXPECT_NEAR(Shares()[0], 0.5, 0.001);
+  EXPECT_EQ(PickOtherArm(world_.snapshot(), 1, 0, kLowest), -1);
+}
+
+// Weight 0 means no new requests, whoever asks.
+TEST_F(OtherArmTest, WhatIsSwitchedOffTakesNothingOver) {
+  world_.snapshot().routes[1].weights = {50, 0, 50};
+  TakeOut(0);
+  for (const uint64_t draw : {kLowest, kHighest}) EXPECT_EQ(PickOtherArm(world_.snapshot(), 1, 0, draw), 2);
+  world_.snapshot().routes[1].weights = {100, 0, 0};
+  EXPECT_EQ(PickOtherArm(world_.snapshot(), 1, 0, kHighest), -1);
+}
+
 RegionView Origins(std::vector<Serving> servings) {
   RegionView region;
   for (Serving serving : servings) region.origins.push_back({.serving = serving, .endpoints = {}});

@@ -37,6 +37,12 @@ class ExchangeWorld : private ConnectionHost, private OutcomeSink {
     service();
     return model_->routes[0];
   }
+  // One like the first, over all three regions.
+  ServiceModel& AddService(std::string name) {
+    model_->services.push_back(service());
+    model_->services.back().name = std::move(name);
+    return model_->services.back();
+  }
   // `log` may be null and outlives End.
   void Begin(AccessLogWriter* log) {
     service();
@@ -58,20 +64,15 @@ class ExchangeWorld : private ConnectionHost, private OutcomeSink {
     snapshot->model = model_;
     snapshot->dials = dials_;
     snapshot->drills = drills_;
-    snapshot->routes = {{.weights = {1}}};
-    snapshot->route_order = OrderRoutes(model_->routes);
-    ServiceView view;
-    for (uint16_t r = 0; r < service().regions.size(); ++r) {
-      RegionView region;
-      if (r == 0) region.breaker = first_region_;
-      if (r == 0 && first_region_ == BreakerState::kHalfOpen) region.share = 0;
-      for (size_t o = 0; o < service().regions[r].origins.size(); ++o) {
-        region.origins.push_back({.serving = Serving::kUnknown, .endpoints = endpoints_[r][o]});
-      }
-      view.regions.push_back(region);
-      view.nearest.push_back(r);
+    for (const RouteModel& route : model_->routes) {
+      RouteView& view = snapshot->routes.emplace_back();
+      for (const ArmModel& arm : route.split) view.weights.push_back(arm.weight);
     }
-    snapshot->services = {view};
+    snapshot->route_order = OrderRoutes(model_->routes);
+    for (const ServiceModel& service : model_->services) snapshot->services.push_back(MakeView(service));
+    const bool first_is_out = first_region_ == BreakerState::kOpen || first_region_ == BreakerState::kHalfOpen;
+    snapshot->services[0].regions[0].breaker = first_region_;
+    if (first_is_out) snapshot->services[0].regions[0].share = 0;
     return snapshot;
   }
   // Another client; the one before is gone.
@@ -133,6 +134,18 @@ class ExchangeWorld : private ConnectionHost, private OutcomeSink {
     route.host = "shop.example";
     route.split = {{0, 1}};
     model_->routes.push_back(route);
+  }
+  ServiceView MakeView(const ServiceModel& service) const {
+    ServiceView view;
+    for (uint16_t r = 0; r < service.regions.size(); ++r) {
+      RegionView region;
+      for (size_t o = 0; o < service.regions[r].origins.size(); ++o) {
+        region.origins.push_back({.serving = Serving::kUnknown, .endpoints = endpoints_[service.regions[r].region][o]});
+      }
+      view.regions.push_back(region);
+      view.nearest.push_back(r);
+    }
+    return view;
   }
   std::unique_ptr<ConnectionExchange> NewExchange(ClientConnection& connection, ServerStream& stream) override {
     return std::make_unique<Exchange>(*context_, connection, stream);

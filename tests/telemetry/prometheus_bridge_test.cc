@@ -97,7 +97,7 @@ class Scrape : public ::testing::Test {
   }
 
   Status status = SomeWorld();
-  WorkerStats first{3, 2}, second{3, 2};
+  WorkerStats first{3, 2, 3}, second{3, 2, 3};
   uint64_t write_errors = 0;
 };
 
@@ -149,7 +149,7 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.refused_paths, "meridian_refused_paths_total 1"},
       {&w.impossible_events, "meridian_impossible_events_total 1"},
   };
-  constexpr size_t kVectors = sizeof(w.regions) + sizeof(w.routes);
+  constexpr size_t kVectors = sizeof(w.regions) + sizeof(w.routes) + sizeof(w.arms);
   // As many as there are before the vectors: a new cell? export it.
   constexpr size_t kCells = offsetof(WorkerStats, regions) / sizeof(Cell);
   static_assert(sizeof(WorkerStats) == (kCells * sizeof(Cell) + kVectors + 63) / 64 * 64, "a cell behind them?");
@@ -183,6 +183,17 @@ TEST_F(Scrape, ShowsEveryCellOfARoute) {
         {&r.duration.buckets[i], "meridian_request_duration_seconds_count{route=\"api\"} " + std::to_string(i + 1)});
   }
   ASSERT_EQ(cells.size(), sizeof(RouteCells) / sizeof(Cell)) << "a new cell? export it";
+  CheckEach(cells);
+}
+
+TEST_F(Scrape, ShowsEveryCellOfAnArm) {
+  ArmCells& arm = second.arms[2];  // the second one of the second route
+  const std::string labels = "{route=\"api\",service=\"cart\"} 1";
+  const std::vector<Expectation> cells = {
+      {&arm.without_region, "meridian_arm_without_region_total" + labels},
+      {&arm.moved, "meridian_arm_moved_total" + labels},
+  };
+  ASSERT_EQ(cells.size(), sizeof(ArmCells) / sizeof(Cell)) << "a new cell? export it";
   CheckEach(cells);
 }
 
