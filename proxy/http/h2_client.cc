@@ -102,10 +102,14 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
 
   void Cancel() override {
     handler_ = nullptr;
+    given_up_ = true;
     ReleasePipes();
+    ++client_.given_up_;
+    client_.given_up_at_ = client_.host_.Now();
     client_.ResetStream(id, NGHTTP2_CANCEL);
     client_.Suspect();
   }
+  bool given_up() const { return given_up_; }
 
  private:
   H2Client& client_;
@@ -115,6 +119,7 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
   bool has_body_ = false;
   bool head_done_ = false;
   bool sent_ = false;
+  bool given_up_ = false;
   bool unseen_ = false;
   uint64_t mark_ = 0;  // at most what was written to the connection before the request
   int informational_ = 0;
@@ -180,6 +185,10 @@ void H2Client::OnHeadersSent(H2Stream* stream) { static_cast<Stream*>(stream)->S
 
 void H2Client::OnStreamClosed(H2Stream* stream, uint32_t code) {
   auto* mine = static_cast<Stream*>(stream);
+  if (mine->given_up()) {
+    --given_up_;
+    given_up_at_ = host_.Now();
+  }
   // An origin that ends connections before it takes anything is in doubt, though.
   const Error& refused = goaway_ && taken_ > 0 ? kLeftBehind : kRefused;
   mine->Closed(code == NGHTTP2_REFUSED_STREAM ? refused : kStreamReset, mine->complete());

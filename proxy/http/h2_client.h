@@ -2,7 +2,8 @@
 //
 // The connection window is no bound here, the stream windows are: one slow client never holds up the other streams of a
 // shared origin connection. When a stream is given up on a silent connection, a PING asks whether it
-// is still alive; until anything comes it takes no new streams, and after ClientCodec::kPatience it is stuck.
+// is still alive; until anything comes it takes no new streams, and after ClientCodec::kPatience it is stuck. So is one
+// with nothing but streams that were given up, whose resets the origin does not take.
 #pragma once
 
 #include "http/h2_session.h"
@@ -24,7 +25,10 @@ class H2Client final : public ClientCodec, private H2Session {
     suspect_ = false;
     Feed(block, bytes);
   }
-  bool stuck(TimePoint now) const override { return suspect_ && now - suspect_since_ > kPatience; }
+  bool stuck(TimePoint now) const override {
+    return (suspect_ && now - suspect_since_ > kPatience) ||
+           (given_up_ > 0 && given_up_ == active() && now - given_up_at_ > kPatience);
+  }
   void OnEof() override;
   void Produce(OutBuffer& out) override { Drain(out); }
   bool expects_more() const override { return active() > 0; }
@@ -48,8 +52,10 @@ class H2Client final : public ClientCodec, private H2Session {
   TimePoint heard_at_{};
   bool suspect_ = false;  // a PING is out
   TimePoint suspect_since_{};
-  bool goaway_ = false;  // the origin takes no new requests here
-  int32_t taken_ = 0;    // the last stream it took
+  size_t given_up_ = 0;      // streams whose reset has not left yet, …
+  TimePoint given_up_at_{};  // … and when that was last told of one, or one left
+  bool goaway_ = false;      // the origin takes no new requests here
+  int32_t taken_ = 0;        // the last stream it took
 };
 
 }  // namespace meridian

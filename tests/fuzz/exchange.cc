@@ -152,7 +152,11 @@ class Program : private ExchangeWorld {
     settings_.header_timeout = settings_.stall_timeout = settings_.idle_timeout = 1s;
     timeouts_.idle = 1s;
     for (int i = 0; i < 3; ++i) {
-      ends_.push_back(std::make_unique<FuzzOrigin>(*origins_[i], i, a >> (1 + i) & 1, proxy_line_, a & 16, ledger_));
+      // Sockets that hold little, and windows that hold nobody back: writes are blocked in the middle of a flush.
+      narrow_ = d & 128;
+      if (narrow_) origins_[i]->Narrow();
+      ends_.push_back(
+          std::make_unique<FuzzOrigin>(*origins_[i], i, a >> (1 + i) & 1, proxy_line_, a & 16, narrow_, ledger_));
     }
     Begin(nullptr);
     client_end_ = std::make_unique<FuzzClient>(client_, http2_, ledger_);
@@ -204,7 +208,7 @@ class Program : private ExchangeWorld {
         const size_t size = Byte();
         const std::string_view extra = op % 24 == 2 ? Bytes() : std::string_view();
         const size_t where = op % 24 == 2 ? Byte() : 0;
-        if (client_end_) client_end_->Ask(kind, size < 250 ? size : 14'000, extra, where);
+        if (client_end_) client_end_->Ask(kind, SizeOf(size), extra, where);
         return;
       }
       case 3: {
@@ -223,7 +227,10 @@ class Program : private ExchangeWorld {
         if (!client_end_) return;
         client_end_->reading = how & 1;
         client_end_->set_consume(how & 2);
-        for (auto& end : ends_) end->set_consume(how & 4);
+        for (size_t i = 0; i < ends_.size(); ++i) {
+          ends_[i]->set_consume(how & 4);
+          ends_[i]->reading = !(how >> (3 + i) & 1);
+        }
         return;
       }
       case 8:
@@ -272,10 +279,11 @@ class Program : private ExchangeWorld {
     }
   }
   FuzzOrigin& Origin() { return *ends_[Byte() % 3]; }
+  static size_t SizeOf(size_t byte) { return byte < 235 ? byte : byte < 250 ? 100'000 : 14'000; }
 
   void GoOnAsClient(bool end) {
     const uint8_t how = Byte();
-    if (!end) return client_end_->GoOn(how < 250 ? how : 14'000);
+    if (!end) return client_end_->GoOn(SizeOf(how));
     client_end_->EndUpload(how & 1 ? h2::Fields{{"x-sum", "1"}} : h2::Fields{});
   }
   void EndAsClient(uint8_t how) {
@@ -306,7 +314,7 @@ class Program : private ExchangeWorld {
   void ClientFrame(uint8_t how) {
     const uint32_t stream = client_end_->newest_stream();
     const uint8_t more = Byte();
-    client_end_->Frame(SomeFrame(how, stream, more));
+    client_end_->Frame(SomeFrame(how, stream, more), how % 8 >= 6);
   }
   static void OriginFrame(FuzzOrigin& o, uint8_t how) {
     const bool content = how % 8 >= 6;

@@ -45,7 +45,14 @@ class FuzzClient {
     Kind k = kind;
     if (std::string_view(k.method) == "HEAD" && !known && !http2_) k.method = "GET";
     const Asked asked{known ? id : 0, std::string_view(k.method) == "HEAD"};
-    upload_left_ = body_size;
+    if (k.body != Kind::Body::kNone || k.websocket) {
+      upload_left_ = body_size;
+      upload_id_ = id;
+    }
+    if (!known || k.websocket) ledger_.ForgetUpload(id);
+    if (k.body == Kind::Body::kNone || (k.body == Kind::Body::kLength && body_size == 0 && !http2_)) {
+      ledger_.EndUpload(id);
+    }
     if (http2_) return AskH2(k, id, asked, extra);
     asked_.push_back(asked);
     std::string text = HeadH1(k, id, body_size);
@@ -65,12 +72,16 @@ class FuzzClient {
     }
   }
   void Raw(std::string_view bytes) {
+    ledger_.ForgetUploads();
     outbox_ += Harmless(bytes);
     clean_ = false;
   }
   // A frame in good form, or nearly.
-  void Frame(const std::string& frame) {
-    if (http2_) outbox_ += frame;
+  // `content`: it is part of a request.
+  void Frame(const std::string& frame, bool content) {
+    if (!http2_) return;
+    if (content) ledger_.ForgetUploads();
+    outbox_ += frame;
   }
   void ResetNewest(uint32_t code) {
     if (!http2_ || next_stream_ == 1) return;
@@ -81,17 +92,18 @@ class FuzzClient {
   // More of the body that is on its way.
   void GoOn(size_t bytes) {
     if (upload_ == Upload::kLength) bytes = std::min(bytes, upload_left_);
-    bytes = std::min<size_t>(bytes, 16000);
     if (upload_ == Upload::kNone || bytes == 0) return;
     upload_left_ -= std::min(bytes, upload_left_);
-    const std::string body(bytes, 'b');
+    const std::string body = ledger_.Upload(upload_id_, bytes);
     if (http2_) {
-      outbox_ += h2::Data(upload_stream_, body, 0);
+      for (size_t at = 0; at < bytes; at += 16000) outbox_ += h2::Data(upload_stream_, body.substr(at, 16000), 0);
     } else if (upload_ == Upload::kLength) {
       outbox_ += body;
-      if (upload_left_ == 0) upload_ = Upload::kNone;
+      if (upload_left_ > 0) return;
+      upload_ = Upload::kNone;
+      ledger_.EndUpload(upload_id_);
     } else {
-      char size[16];
+      char size[20];
       std::snprintf(size, sizeof size, "%zx\r\n", bytes);
       outbox_ += size + body + "\r\n";
     }
@@ -99,6 +111,7 @@ class FuzzClient {
   void EndUpload(const h2::Fields& trailers) {
     if (upload_ == Upload::kNone) return;
     if (http2_ || upload_ == Upload::kLength) GoOn(upload_left_);
+    ledger_.EndUpload(upload_id_);
     if (http2_) {
       outbox_ += trailers.empty() ? h2::Data(upload_stream_, "") : h2::Headers(upload_stream_, trailers);
     } else if (upload_ == Upload::kChunked) {
@@ -208,6 +221,7 @@ class FuzzClient {
   uint32_t next_stream_ = 1;
   Upload upload_ = Upload::kNone;
   size_t upload_left_ = 0;
+  uint32_t upload_id_ = 0;  // of the request
   uint32_t upload_stream_ = 0;
 };
 

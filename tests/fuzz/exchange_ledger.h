@@ -2,7 +2,7 @@
 // answer is whose. Whatever contradicts it is a fault of the proxy in between.
 //
 // Each answer says in its body whose it is, again and again: "[a7.r3]" is answer 7, to request 3. Bytes that the fuzzer
-// makes up can't contain that.
+// makes up can't contain that. Each byte of an upload says whose it is and where it belongs.
 #pragma once
 
 #include <charconv>
@@ -34,6 +34,7 @@ class Ledger {
 
   uint32_t NewRequest() {
     deliveries_.emplace_back();
+    uploads_.emplace_back();
     return static_cast<uint32_t>(deliveries_.size() - 1);
   }
   size_t requests() const { return deliveries_.size() - 1; }
@@ -61,6 +62,30 @@ class Ledger {
     for (auto& list : deliveries_) {
       for (Delivery& d : list) d.returned |= matches(d);
     }
+  }
+
+  // The next bytes of a request's body: all of them are the client's word from now on.
+  std::string Upload(uint32_t request, size_t size) {
+    const size_t from = uploads_[request].said;
+    uploads_[request].said += size;
+    return Part(request, from, size);
+  }
+  void EndUpload(uint32_t request) { uploads_[request].ended = true; }
+  // Bytes of the fuzzer may be among them.
+  void ForgetUpload(uint32_t request) { uploads_[request].known = false; }
+  void ForgetUploads() {
+    for (Said& upload : uploads_) upload.known = false;
+  }
+  // An origin has read so much of a request's body; the first `seen` bytes of it were looked at before.
+  void OnUpload(uint32_t request, std::string_view body, size_t seen, bool whole) const {
+    if (request == 0 || !uploads_[request].known) return;
+    const Said& upload = uploads_[request];
+    const std::string name = "the body of request " + std::to_string(request);
+    Must(body.size() <= upload.said, name + " has more bytes than its client said");
+    Must(body.substr(seen) == Part(request, seen, body.size() - seen),
+         name + " is not what its client said, behind byte " + std::to_string(seen));
+    Must(!whole || (upload.ended && body.size() == upload.said),
+         name + " seems whole with " + std::to_string(body.size()) + " of " + std::to_string(upload.said) + " bytes");
   }
 
   // The body of the answer is whole markers, about `size` bytes.
@@ -106,6 +131,18 @@ class Ledger {
   }
 
  private:
+  struct Said {
+    size_t said = 0;
+    bool ended = false, known = true;
+  };
+  static std::string Part(uint32_t request, size_t from, size_t size) {
+    std::string out(size, ' ');
+    for (size_t i = 0; i < size; ++i) {
+      const auto n = (request * 0x9e3779b1u + static_cast<uint32_t>(from + i)) * 0x85ebca6bu;
+      out[i] = "abcdefghijklmnopqrstuvwxyz012345"[n >> 27];
+    }
+    return out;
+  }
   static std::string Markers(uint32_t answer, uint32_t request, size_t size) {
     const std::string one = "[" + Name(answer, request) + "]";
     std::string out;
@@ -127,6 +164,7 @@ class Ledger {
   }
 
   std::vector<std::vector<Delivery>> deliveries_{1};  // by request
+  std::vector<Said> uploads_{1};                      // likewise
   std::vector<Answer> answers_{1};
   int responses_ = 0;
 };

@@ -28,12 +28,15 @@ struct FuzzAnswer {
 
 class FuzzOrigin {
  public:
-  FuzzOrigin(TestOrigin& origin, int number, bool http2, bool proxy_line, bool repeat_unsafe, Ledger& ledger)
+  bool reading = true;
+  // `wide`: its HTTP/2 windows hold nobody back, what does is the kernel.
+  FuzzOrigin(TestOrigin& origin, int number, bool http2, bool proxy_line, bool repeat_unsafe, bool wide, Ledger& ledger)
       : origin_(origin),
         number_(number),
         http2_(http2),
         proxy_line_(proxy_line),
         repeat_unsafe_(repeat_unsafe),
+        wide_(wide),
         ledger_(ledger) {}
 
   void Pump() {
@@ -41,7 +44,7 @@ class FuzzOrigin {
       if (i == connections_.size()) connections_.push_back(std::make_unique<Connection>());
       Connection& c = *connections_[i];
       if (origin_.hung_up(i)) continue;
-      Read(i, c);
+      if (reading) Read(i, c);
       Flush(i, c);
     }
   }
@@ -153,7 +156,9 @@ class FuzzOrigin {
     std::deque<uint32_t> waiting;
     std::unique_ptr<Begun> begun;
     std::string outbox;
-    std::vector<uint32_t> answers;  // all that were begun on it
+    std::vector<uint32_t> answers;    // all that were begun on it
+    size_t message = 0;               // HTTP/1: the one whose body comes
+    std::map<uint32_t, size_t> seen;  // of the bodies, by stream
     bool spoilt = false;
     bool greeted = false;
   };
@@ -171,16 +176,30 @@ class FuzzOrigin {
     c.h2.consume = consume_;
     if (!fresh.empty()) http2_ ? c.h2.Feed(fresh) : c.h1.Feed(fresh);
     if (http2_) {
-      if (!std::exchange(c.greeted, true)) c.outbox = h2::Settings();
+      if (!std::exchange(c.greeted, true)) Greet(c);
       c.outbox += c.h2.TakeReplies();
       for (; c.heads < c.h2.heads.size(); ++c.heads) {
         const uint32_t stream = c.h2.heads[c.heads];
         c.waiting.push_back(stream);
         Enter(i, stream, c.h2.streams[stream], c.spoilt);
       }
+      for (const auto& [stream, m] : c.h2.streams) LookAtBody(c, stream, m);
       return;
     }
     for (; c.heads < c.h1.messages.size(); ++c.heads) Enter(i, 0, c.h1.messages[c.heads], false);
+    for (; c.message < c.h1.messages.size(); ++c.message, c.seen.clear()) {
+      LookAtBody(c, 0, c.h1.messages[c.message]);
+      if (c.message + 1 == c.h1.messages.size()) break;
+    }
+  }
+  void Greet(Connection& c) const {
+    static constexpr uint32_t kWide = 1 << 30;
+    c.outbox = wide_ ? h2::Settings(h2::Setting(4, kWide)) + h2::Window(0, kWide) : h2::Settings();
+  }
+  void LookAtBody(Connection& c, uint32_t stream, const StrictMessage& m) {
+    size_t& seen = c.seen[stream];
+    ledger_.OnUpload(ledger_.RequestOf(m), m.body, seen, m.whole);
+    seen = m.body.size();
   }
 
   void Enter(size_t connection, uint32_t stream, const StrictMessage& m, bool spoilt) {
@@ -359,7 +378,7 @@ class FuzzOrigin {
 
   TestOrigin& origin_;
   const int number_;
-  const bool http2_, proxy_line_, repeat_unsafe_;
+  const bool http2_, proxy_line_, repeat_unsafe_, wide_;
   Ledger& ledger_;
   bool consume_ = true;
   std::vector<std::unique_ptr<Connection>> connections_;

@@ -119,6 +119,24 @@ TEST_F(BlockedUpload, ThatIsGivenUpSendsNothingMoreAndHarmsNoOther) {
   EXPECT_EQ(other.completed, 1);
 }
 
+// It held its place in the pool for ever.
+TEST_F(BlockedUpload, ThatIsGivenUpAtAnOriginThatTakesNothingLeavesAStuckConnection) {
+  stream_->Cancel();
+  EXPECT_FALSE(client_.stuck(host_.now));
+  EXPECT_TRUE(client_.stuck(host_.now + ClientCodec::kPatience + 1ms));
+  EXPECT_TRUE(Settle());
+  EXPECT_FALSE(client_.stuck(host_.now + ClientCodec::kPatience + 1ms));
+}
+
+TEST_F(BlockedUpload, ThatIsGivenUpBesideAnotherDoesNotCondemnTheConnection) {
+  ScriptedResponse other;
+  const RequestHead get = other.Request("GET");
+  ASSERT_TRUE(client_.Start(get, nullptr, other));
+  stream_->Cancel();
+  EXPECT_FALSE(client_.stuck(host_.now + 10s));
+  client_.OnClosed({ErrorCode::kReset, Fault::kOrigin, Retry::kIfIdempotent, "connection reset"});
+}
+
 TEST_F(BlockedUpload, ThatMovedOnLeavesEveryByteToTheNextRegion) {
   body_.Rewind();
   body_.set_reader(&next_);

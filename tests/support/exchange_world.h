@@ -80,6 +80,8 @@ class ExchangeWorld : private ConnectionHost, private OutcomeSink {
     int fd[2];
     Must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd) == 0, "socketpair");
     client_ = fd[0];
+    const int least = 1;
+    if (narrow_) setsockopt(fd[1], SOL_SOCKET, SO_SNDBUF, &least, sizeof least);
     ConnectionHost& host = *this;
     connection_ = new ClientConnection(loop_, host, limits_, timeouts_, *ParseHostPort("203.0.113.7:4711"), 80);
     Must(connection_->Start(fd[1], nullptr), "no transport for the client");
@@ -101,6 +103,7 @@ class ExchangeWorld : private ConnectionHost, private OutcomeSink {
   ClientSettings settings_;
   MessageLimits limits_;
   ConnectionTimeouts timeouts_;
+  bool narrow_ = false;  // the kernel takes little at once from what clients are sent
   RouteRules rules_;
   BreakerState first_region_ = BreakerState::kClosed;
   std::vector<double> dials_ = {1, 1, 1};

@@ -137,9 +137,7 @@ class H2Peer {
   void Ping() { nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr); }
   void set_consume(bool consume) { consume_ = consume; }
   // The window of the whole connection.
-  void OpenConnection(int32_t window) {
-    nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, window);
-  }
+  void OpenConnection(int32_t window) { nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, window); }
 
   Stream& stream(int32_t id) { return streams_[id]; }
   // Streams in the order in which their heads came.

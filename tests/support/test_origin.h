@@ -1,6 +1,8 @@
 // Origins on loopback that live on the loop of the test: one answers by hand, byte by byte, one speaks HTTP/2.
 #pragma once
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,10 +35,21 @@ class TestOrigin final : private ListenerSink {
     std::string problem;
     const int fd = OpenListenSocket(endpoint_, false, &endpoint_, &problem);
     Must(fd >= 0, problem);
+    if (narrow_) {
+      const int least = 1, segment = 536;  // the sender's buffer grows with the segments that it may have on their way
+      setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &least, sizeof least);
+      setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &segment, sizeof segment);
+    }
     ListenerSink& self = *this;
     listener_ = std::make_unique<Listener>(loop_, fd, self);
   }
   bool open() const { return listener_ != nullptr; }
+  // From now on the kernel holds little of what is sent here and was not read: 25 KB at the sender, 2 KB of ours.
+  void Narrow() {
+    narrow_ = true;
+    Close();
+    Open();
+  }
   size_t connections() const { return connections_.size(); }
   // Everything that connection `i` sent.
   std::string& received(size_t i) {
@@ -117,6 +130,7 @@ class TestOrigin final : private ListenerSink {
 
   Loop& loop_;
   Endpoint endpoint_;
+  bool narrow_ = false;
   std::unique_ptr<Listener> listener_;
   std::vector<std::unique_ptr<Connection>> connections_;
   std::string nothing_;
