@@ -10,12 +10,9 @@ constexpr std::string_view kCert = "client-cert";
 constexpr std::string_view kChain = "client-cert-chain";
 constexpr std::string_view kOwned[] = {kCert, kChain, "x-forwarded-client-cert"};
 
-bool Same(char have, char want) { return have == want || (have == '_' && want == '-'); }
-
 bool IsOwned(std::string_view name) {
-  return std::any_of(std::begin(kOwned), std::end(kOwned), [&](std::string_view owned) {
-    return name.size() == owned.size() && std::equal(name.begin(), name.end(), owned.begin(), Same);
-  });
+  return std::any_of(std::begin(kOwned), std::end(kOwned),
+                     [&](std::string_view owned) { return IsSameField(name, owned); });
 }
 
 }  // namespace
@@ -28,13 +25,14 @@ std::optional<LocalReply> ClientCertificateHeader::OnRequest(RequestHead& reques
   const auto owned = [&](const Header& h) {
     return IsOwned(h.name) && !(believed && (h.name == kCert || h.name == kChain));
   };
-  while (true) {
-    const Header* found = std::find_if(headers.begin(), headers.end(), owned);
-    if (found == headers.end()) break;
-    headers.RemoveNamed(found->name);  // and all others of that name
-  }
+  headers.RemoveIf(owned);
   if (!certificate.empty()) headers.Add(kCert, headers.arena()->Copy(certificate));
   return std::nullopt;
+}
+
+// Not even a trusted proxy says it behind a body.
+void ClientCertificateHeader::OnRequestTrailers(HeaderBlock& trailers, const StreamContext&) const {
+  trailers.RemoveIf([](const Header& h) { return IsOwned(h.name); });
 }
 
 }  // namespace meridian

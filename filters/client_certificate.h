@@ -21,6 +21,7 @@ class ClientCertificateHeader final : public Filter {
   explicit ClientCertificateHeader(bool trust = false) : trust_(trust) {}
   std::string_view name() const override { return "client_certificate"; }
   std::optional<LocalReply> OnRequest(RequestHead& request, StreamContext& context) const override;
+  void OnRequestTrailers(HeaderBlock& trailers, const StreamContext& context) const override;
 
  private:
   const bool trust_;

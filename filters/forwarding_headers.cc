@@ -1,5 +1,6 @@
 #include "filters/forwarding_headers.h"
 
+#include <algorithm>
 #include <string_view>
 
 namespace meridian {
@@ -23,24 +24,27 @@ void AppendVia(HeaderBlock& headers, HttpVersion received) {
   headers.Append(HeaderId::kVia, "via", ViaEntry(received));
 }
 
-void RemoveOwn(HeaderBlock& headers) {
-  bool again = true;
-  while (again) {
-    again = false;
-    for (const Header& h : headers) {
-      if (!h.name.starts_with(kOwnPrefix)) continue;
-      headers.RemoveNamed(h.name);
-      again = true;
-      break;
-    }
-  }
+// What this filter says of a request, and whoever reads it behind us believes.
+constexpr std::string_view kOurs[] = {"forwarded",         "via",         "x-forwarded-for", "x-forwarded-host",
+                                      "x-forwarded-proto", "x-request-id"};
+
+bool IsOurs(std::string_view name) {
+  if (BeginsField(name, kOwnPrefix)) return true;
+  return std::any_of(std::begin(kOurs), std::end(kOurs),
+                     [&](std::string_view ours) { return IsSameField(name, ours); });
+}
+
+// What nobody may say: `x-meridian-*`, and ours in another spelling.
+bool IsForged(const Header& h) {
+  if (h.id != HeaderId::kOther || h.name.front() != 'x') return false;
+  return BeginsField(h.name, kOwnPrefix) || (h.name.find('_') != std::string_view::npos && IsOurs(h.name));
 }
 
 }  // namespace
 
 std::optional<LocalReply> ForwardingHeaders::OnRequest(RequestHead& request, StreamContext& context) const {
   HeaderBlock& headers = request.headers;
-  RemoveOwn(headers);
+  headers.RemoveIf(IsForged);
   headers.Remove(HeaderId::kForwarded);
   if (!context.trusted_peer) {
     headers.Remove(HeaderId::kXForwardedFor);
@@ -59,6 +63,16 @@ std::optional<LocalReply> ForwardingHeaders::OnRequest(RequestHead& request, Str
 void ForwardingHeaders::OnResponse(ResponseHead& response, StreamContext& context) const {
   AppendVia(response.headers, response.version);
   response.headers.Set(HeaderId::kXRequestId, "x-request-id", context.request_id);
+}
+
+// Nobody says it behind a body, a trusted proxy neither.
+void ForwardingHeaders::OnRequestTrailers(HeaderBlock& trailers, const StreamContext&) const {
+  trailers.RemoveIf([](const Header& h) { return IsOurs(h.name); });
+}
+
+void ForwardingHeaders::OnResponseTrailers(HeaderBlock& trailers, const StreamContext&) const {
+  trailers.Remove(HeaderId::kVia);
+  trailers.Remove(HeaderId::kXRequestId);
 }
 
 }  // namespace meridian

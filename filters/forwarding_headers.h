@@ -14,7 +14,9 @@ class ForwardingHeaders final : public Filter {
  public:
   std::string_view name() const override { return "forwarding_headers"; }
   std::optional<LocalReply> OnRequest(RequestHead& request, StreamContext& context) const override;
+  void OnRequestTrailers(HeaderBlock& trailers, const StreamContext& context) const override;
   void OnResponse(ResponseHead& response, StreamContext& context) const override;
+  void OnResponseTrailers(HeaderBlock& trailers, const StreamContext& context) const override;
 };
 
 }  // namespace meridian

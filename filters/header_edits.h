@@ -17,6 +17,8 @@ class HeaderEditor {
  public:
   explicit HeaderEditor(const HeaderEdits& edits);
   void Apply(HeaderBlock& headers, const StreamContext& context) const;
+  // What is removed or set stands nowhere else.
+  void Guard(HeaderBlock& trailers) const;
 
  private:
   struct Edit {
@@ -34,6 +36,7 @@ class RequestHeaders final : public Filter {
   explicit RequestHeaders(const HeaderEdits& edits) : editor_(edits) {}
   std::string_view name() const override { return "request_headers"; }
   std::optional<LocalReply> OnRequest(RequestHead& request, StreamContext& context) const override;
+  void OnRequestTrailers(HeaderBlock& trailers, const StreamContext&) const override { editor_.Guard(trailers); }
 
  private:
   const HeaderEditor editor_;
@@ -44,6 +47,7 @@ class ResponseHeaders final : public Filter {
   explicit ResponseHeaders(const HeaderEdits& edits) : editor_(edits) {}
   std::string_view name() const override { return "response_headers"; }
   void OnResponse(ResponseHead& response, StreamContext& context) const override;
+  void OnResponseTrailers(HeaderBlock& trailers, const StreamContext&) const override { editor_.Guard(trailers); }
   void OnReply(ResponseHead& reply, StreamContext& context) const override { OnResponse(reply, context); }
 
  private:

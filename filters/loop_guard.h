@@ -15,6 +15,9 @@ class LoopGuard final : public Filter {
   LoopGuard(const std::string& edge_name, int max_hops);
   std::string_view name() const override { return "loop_guard"; }
   std::optional<LocalReply> OnRequest(RequestHead& request, StreamContext& context) const override;
+  void OnRequestTrailers(HeaderBlock& trailers, const StreamContext&) const override {
+    trailers.Remove(HeaderId::kCdnLoop);
+  }
   // How often `id` stands in the list, in any case, with or without parameters.
   static int Count(std::string_view list, std::string_view id);
 

@@ -15,6 +15,10 @@ class TraceContext final : public Filter {
 
   std::string_view name() const override { return "trace_context"; }
   std::optional<LocalReply> OnRequest(RequestHead& request, StreamContext& context) const override;
+  void OnRequestTrailers(HeaderBlock& trailers, const StreamContext&) const override {
+    trailers.Remove(HeaderId::kTraceparent);
+    trailers.Remove(HeaderId::kTracestate);
+  }
 };
 
 }  // namespace meridian

@@ -84,7 +84,11 @@ class Filter {
   virtual Decision OnOutcome(const Outcome&, const StreamContext&) const { return Decision::kAccept; }
   // In reverse order, before the head of an origin's answer goes to the client.
   virtual void OnResponse(ResponseHead&, StreamContext&) const {}
-  // The same for an answer of Meridian's own, a LocalReply or an error, to a request that has a route. The filter's
+  // What comes behind the body, of the request and of an origin's answer. It may only be taken away: what a filter
+  // guards in a head, it guards here as well, since there are readers that merge the two.
+  virtual void OnRequestTrailers(HeaderBlock&, const StreamContext&) const {}
+  virtual void OnResponseTrailers(HeaderBlock&, const StreamContext&) const {}
+  // OnResponse for an answer of Meridian's own, a LocalReply or an error, to a request that has a route. The filter's
   // OnRequest may not have been asked.
   virtual void OnReply(ResponseHead&, StreamContext&) const {}
 };

@@ -182,6 +182,15 @@ std::string_view WithoutPort(std::string_view authority) {
   return from == std::string_view::npos ? authority : authority.substr(0, authority.find(':', from));
 }
 
+bool BeginsField(std::string_view name, std::string_view prefix) {
+  if (name.size() < prefix.size()) return false;
+  return std::equal(prefix.begin(), prefix.end(), name.begin(), [](char want, char have) {
+    return have == want || (have == '_' && want == '-') || (have == '-' && want == '_');
+  });
+}
+
+bool IsSameField(std::string_view a, std::string_view b) { return a.size() == b.size() && BeginsField(a, b); }
+
 bool IsGrpc(const HeaderBlock& headers) { return headers.Get(HeaderId::kContentType).starts_with("application/grpc"); }
 
 }  // namespace meridian

@@ -5,6 +5,7 @@
 // read and back into bytes when they write, so that no layer above can produce an ambiguous message.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <new>
@@ -80,6 +81,12 @@ class HeaderBlock {
   void Append(HeaderId id, std::string_view name, std::string_view entry);
   void Remove(HeaderId id);
   void RemoveNamed(std::string_view lower_name);
+  // Removes each header of which `f` says so.
+  template <typename F>
+  void RemoveIf(F f) {
+    Header* const end = std::remove_if(begin(), this->end(), f);
+    size_ = static_cast<uint32_t>(end - data_);
+  }
   // The first one, or null.
   const Header* Find(HeaderId id) const;
   // The first value, or empty.
@@ -109,6 +116,11 @@ class HeaderBlock {
 constexpr char ToLower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 // Of ASCII letters the case is ignored.
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
+
+// One field to whoever takes `_` for `-`, as CGI and its heirs do: "client_cert" and "client-cert". Lower case.
+bool IsSameField(std::string_view a, std::string_view b);
+// The same for what begins so: `prefix` "x-meridian-" for "x_meridian_region".
+bool BeginsField(std::string_view name, std::string_view prefix);
 
 // "shop.example:8443" → "shop.example", "[::1]:8443" → "[::1]".
 std::string_view WithoutPort(std::string_view authority);

@@ -92,6 +92,8 @@ class RequestHandler {
   // The body, if any, follows into request_body(). Never after SendHead or Reset: a request that was answered before
   // its head was whole (it took too long) has none any more.
   virtual void OnRequestHead(const RequestHead& head) = 0;
+  // Before the end of request_body(), if it has trailers: those that are left are passed on.
+  virtual void OnTrailers(HeaderBlock& /*trailers*/) {}
   // Not a request that can be served; answer with this status. Nothing else follows. After OnRequestHead: its body was
   // malformed (and has failed) before the answer began. Never after SendHead or Reset.
   virtual void OnBadRequest(int status, const RequestHead& partial) = 0;
@@ -140,6 +142,8 @@ class ResponseHandler {
   // If there will be no body, response_body() has ended already: what ends with its head is passed on as such (gRPC
   // takes nothing else for a response of trailers only).
   virtual void OnResponseHead(const ResponseHead& head) = 0;
+  // Before the end of response_body(), if it has trailers: those that are left are passed on.
+  virtual void OnTrailers(HeaderBlock& /*trailers*/) {}
   // Both directions are over; the stream is gone.
   virtual void OnResponseComplete() = 0;
   // The stream is gone, incomplete. error.retry says whether the request may have been processed.

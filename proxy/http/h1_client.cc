@@ -141,7 +141,7 @@ void H1Client::OnBody(std::span<const uint8_t> bytes) {
 
 void H1Client::OnMessageEnd() {
   if (tunnel_) return;  // only its head is over
-  const HeaderBlock trailers = parser_.headers();
+  HeaderBlock trailers = parser_.headers();
   parser_.Reset();
   if (!head_received_) return;  // that was an interim response
   busy_ = false;
@@ -149,11 +149,8 @@ void H1Client::OnMessageEnd() {
   if (!keep_alive_ || !request_done_) finished_ = true;
   ResponseHandler* handler = Release();
   if (!handler) return;
-  if (trailers.empty()) {
-    handler->response_body().Finish();
-  } else {
-    handler->response_body().FinishWithTrailers(trailers);
-  }
+  if (!trailers.empty()) handler->OnTrailers(trailers);
+  handler->response_body().FinishWithTrailers(trailers);
   handler->OnResponseComplete();
 }
 

@@ -186,11 +186,9 @@ void H1Server::OnBody(std::span<const uint8_t> bytes) {
 void H1Server::OnMessageEnd() {
   request_done_ = true;
   if (!handler_ || websocket_) return;
-  if (parser_.headers().empty()) {
-    handler_->request_body().Finish();
-  } else {
-    handler_->request_body().FinishWithTrailers(parser_.headers());
-  }
+  HeaderBlock trailers = parser_.headers();
+  if (!trailers.empty()) handler_->OnTrailers(trailers);
+  handler_->request_body().FinishWithTrailers(trailers);
 }
 
 void H1Server::OnBodyConsumed(size_t) {

@@ -73,11 +73,8 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
     // Answered before our request was sent whole: the rest is not wanted.
     if (has_body_ && !out_ended_) client_.ResetStream(id, NGHTTP2_NO_ERROR);
     if (!handler_) return;
-    if (headers_.empty()) {
-      in_->Finish();
-    } else {
-      in_->FinishWithTrailers(headers_);
-    }
+    if (!headers_.empty()) handler_->OnTrailers(headers_);
+    in_->FinishWithTrailers(headers_);
   }
 
   void Sent() {

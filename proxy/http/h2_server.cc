@@ -69,11 +69,8 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
 
   void InEnd() {
     if (!handler_ || refused_) return;
-    if (headers_.empty()) {
-      in_->Finish();
-    } else {
-      in_->FinishWithTrailers(headers_);
-    }
+    if (!headers_.empty()) handler_->OnTrailers(headers_);
+    in_->FinishWithTrailers(headers_);
   }
 
   // An origin may have it.

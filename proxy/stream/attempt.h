@@ -21,6 +21,7 @@ class AttemptSink {
   virtual Arena& arena() = 0;
   virtual void OnAttemptInformational(Attempt& attempt, const ResponseHead& head) = 0;
   virtual void OnAttemptHead(Attempt& attempt) = 0;
+  virtual void OnAttemptTrailers(HeaderBlock& trailers) = 0;
   virtual void OnAttemptComplete(Attempt& attempt) = 0;
   virtual void OnAttemptFailed(Attempt& attempt, const Error& error) = 0;
 
@@ -72,6 +73,7 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
   BodyPipe& response_body() override { return body_; }
   void OnInformational(const ResponseHead& head) override { sink_.OnAttemptInformational(*this, head); }
   void OnResponseHead(const ResponseHead& head) override;
+  void OnTrailers(HeaderBlock& trailers) override { sink_.OnAttemptTrailers(trailers); }
   void OnResponseComplete() override;
   void OnAttemptFailed(const Error& error) override;
 

@@ -49,11 +49,13 @@ class Exchange final : public ConnectionExchange,
   Arena& arena() override { return arena_; }
   BodyPipe& request_body() override { return request_body_; }
   void OnRequestHead(const RequestHead& head) override;
+  void OnTrailers(HeaderBlock& trailers) override;
   void OnBadRequest(int status, const RequestHead& partial) override;
   void OnStreamClosed(bool complete) override;
   // AttemptSink
   void OnAttemptInformational(Attempt& attempt, const ResponseHead& head) override;
   void OnAttemptHead(Attempt& attempt) override;
+  void OnAttemptTrailers(HeaderBlock& trailers) override;
   void OnAttemptComplete(Attempt& attempt) override;
   void OnAttemptFailed(Attempt& attempt, const Error& error) override;
   // BodyPipe::Observer

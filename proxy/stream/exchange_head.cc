@@ -98,4 +98,17 @@ bool Exchange::AskFilters() {
   return true;
 }
 
+// ---- trailers
+// --------------------------------------------------------------------------------------------------------
+
+void Exchange::OnTrailers(HeaderBlock& trailers) {
+  if (!routed_) return;
+  for (const auto& filter : route().filters) filter->OnRequestTrailers(trailers, stream_context_);
+}
+
+void Exchange::OnAttemptTrailers(HeaderBlock& trailers) {
+  const auto& filters = route().filters;
+  for (auto it = filters.rbegin(); it != filters.rend(); ++it) (*it)->OnResponseTrailers(trailers, stream_context_);
+}
+
 }  // namespace meridian

@@ -180,5 +180,28 @@ TEST(StatusSet, ContainsNothingOutsideItsBounds) {
   for (int status : {-1, 0, 99, 600, 1000}) EXPECT_FALSE(all.Contains(status));
 }
 
+TEST(FieldNames, AreTheSameWithUnderscoresForWhoeverTakesThemSo) {
+  EXPECT_TRUE(IsSameField("client-cert", "client-cert"));
+  EXPECT_TRUE(IsSameField("client_cert", "client-cert"));
+  EXPECT_TRUE(IsSameField("x-a_b", "x_a-b"));
+  EXPECT_FALSE(IsSameField("client-cert", "client-certs"));
+  EXPECT_FALSE(IsSameField("clientxcert", "client-cert"));
+  EXPECT_TRUE(BeginsField("x_meridian-region", "x-meridian-"));
+  EXPECT_FALSE(BeginsField("x-meridian", "x-meridian-"));
+}
+
+TEST(HeaderBlock, LosesAllOfWhichAPredicateSaysSo) {
+  Arena arena;
+  HeaderBlock headers(&arena);
+  for (const char* name : {"a", "b", "a", "c", "a"}) headers.Add(name, "1");
+  headers.RemoveIf([](const Header& h) { return h.name == "a"; });
+  ASSERT_EQ(headers.size(), 2u);
+  EXPECT_EQ(headers.begin()[0].name, "b");
+  EXPECT_EQ(headers.begin()[1].name, "c");
+  HeaderBlock none;
+  none.RemoveIf([](const Header&) { return true; });
+  EXPECT_TRUE(none.empty());
+}
+
 }  // namespace
 }  // namespace meridian
