@@ -119,6 +119,7 @@ void Controller::OnProbe(size_t id, const ProbeResult& truth) {
   ++(result.passed ? origin.probes_ok : origin.probes_failed);
   origin.last_probe = result.status ? fmt::format("{} in {:.1f} ms", result.status, ToMilliseconds(result.head_time))
                                     : std::string(Name(result.error.code));
+  if (result.error.code == ErrorCode::kTlsFailed) origin.last_probe += std::string(": ") + result.error.what;
   RegionState& region = services_[place.service].regions[place.region];
   const BreakerState before = region.breaker.state();
   const ProbeState& known = origin.prober->state();

@@ -59,6 +59,8 @@ class Codec {
   virtual bool paused() const { return false; }  // do not read for now
   // In the middle of a message: it matters at once if the connection broke right behind the last bytes.
   virtual bool expects_more() const { return false; }
+  // The last byte was produced, but the peer may go on: the connection's other direction ends after what was produced.
+  virtual bool half_closed() const { return false; }
   // The last byte was produced: close after it is sent.
   virtual bool finished() const = 0;
   // The peer broke the protocol: close without any further reading (what Produce still has is sent first).

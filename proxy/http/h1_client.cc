@@ -69,7 +69,6 @@ void H1Client::Produce(OutBuffer& out) {
     body_ = nullptr;
   }
   request_done_ = true;
-  if (tunnel_) EndTunnel();
 }
 
 // ---- input ---------------------------------------------------------------------------------------------------------
@@ -175,7 +174,7 @@ bool H1Client::Switches(const HeaderBlock& headers) const {
          parser_.content_length() <= 0;
 }
 
-// Either side has said its last word.
+// The origin has said its last word.
 void H1Client::EndTunnel() {
   finished_ = true;
   busy_ = false;

@@ -2,7 +2,8 @@
 //
 // After any doubt about framing the connection is not used again; bytes nobody asked for end it. Interim responses
 // other than 101 are passed on; they do not end the possibility of a replay. A 101 that was asked for makes the
-// connection a tunnel: bytes go both ways as they come, until either side ends it.
+// connection a tunnel: bytes go both ways as they come. The client's end goes on to the origin as FIN, and what the origin
+// still says is delivered; the origin's end is that of the tunnel (RFC 9110 §9.3.6).
 #pragma once
 
 #include "http/codec.h"
@@ -34,6 +35,7 @@ class H1Client final : public ClientCodec,
   void Produce(OutBuffer& out) override;
   bool paused() const override;
   bool expects_more() const override { return busy_; }
+  bool half_closed() const override { return tunnel_ && request_done_ && !body_; }
   bool finished() const override { return finished_; }
   const Error& error() const override { return error_; }
   void OnClosed(const Error& error) override;

@@ -93,7 +93,10 @@ void Wire::ReadSome() {
       transport_->LookAgain();
       readable_ = true;
     }
-    if (result.state == ReadState::kFailed) return Close(kReadFailed, false);
+    if (result.state == ReadState::kFailed) {
+      const Error* const told = transport_->failure();
+      return Close(told ? *told : kReadFailed, false);
+    }
     if (result.state == ReadState::kEof) eof_ = true;
     if (codec_->error()) break;
   }
@@ -137,6 +140,7 @@ void Wire::Flush() {
     if (!transport_->Write(out.bytes())) return OnWriteFailed();
     if (out.room() > OutBuffer::kSize / 2) break;  // it had no more to say
   }
+  if (codec_->half_closed() && !std::exchange(said_all_, true)) transport_->ShutdownWrite();
   owner_.OnWireFlushed();
   Settle();
 }
@@ -144,6 +148,7 @@ void Wire::Flush() {
 // The peer takes nothing more; what it said before that (an early answer, its FIN) still counts.
 void Wire::OnWriteFailed() {
   readable_ = true;
+  transport_->LookAgain();
   ReadSome();
   if (!closed_) Close(kReadFailed, false);
 }

@@ -83,6 +83,7 @@ class Wire final : public TransportSink, public CodecHost {
   BlockRef left_block_;
   std::span<const uint8_t> left_;
   bool ready_ = false;
+  bool said_all_ = false;   // our FIN is out, or waits behind what is kept
   bool readable_ = false;   // an edge came and was not read to its end
   bool eof_ = false;        // the peer's FIN was read, the codec does not know yet
   bool peer_gone_ = false;  // it knows

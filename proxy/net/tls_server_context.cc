@@ -18,7 +18,7 @@
 namespace meridian {
 namespace {
 
-constexpr unsigned char kServerAlpn[] = "\x02h2\x08http/1.1";
+constexpr unsigned char kServerAlpn[] = "\x02h2\x08http/1.1\x08http/1.0";  // in the order of our choice
 constexpr char kTls12Ciphers[] =
     "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
     "ECDHE-RSA-AES256-GCM-SHA384:ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";

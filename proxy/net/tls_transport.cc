@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "net/tcp_socket.h"
+#include "net/tls_failure.h"
 #include "net/transport.h"
 
 namespace meridian {
@@ -94,6 +95,7 @@ class TlsTransport final : public Transport {
     return result;
   }
 
+  const Error* failure() const override { return failure_ ? &failure_ : nullptr; }
   void LookAgain() override { drained_ = false; }
 
   bool Write(std::span<const uint8_t> bytes) override {
@@ -155,12 +157,14 @@ class TlsTransport final : public Transport {
       const int n = SSL_read(ssl_, into + total, static_cast<int>(capacity - total));
       if (n > 0) {
         total += static_cast<size_t>(n);
+        heard_ = true;
         if (total == capacity) return {total, ReadState::kMore};
         continue;
       }
       const int why = SSL_get_error(ssl_, n);
       if (why == SSL_ERROR_ZERO_RETURN) return {total, ReadState::kEof};
       if (why != SSL_ERROR_WANT_READ) {
+        if (client_ && !heard_) RefusedAfterHandshake(&failure_);
         ERR_clear_error();
         // EOF without close_notify. A client that half-closes so still gets its answer; from an origin it may be a
         // body cut by anyone on the path (RFC 9112 §9.8).
@@ -220,14 +224,7 @@ class TlsTransport final : public Transport {
       if (wants && !drained_ && Refill() && (input_.size > 0 || input_.eof)) continue;
       const bool sent = SendScratch();  // also the alert that says why
       if (wants && sent && drained_) return;
-      const int reason = ERR_GET_REASON(ERR_peek_error());
-      ERR_clear_error();
-      if (!client_ &&
-          (reason == SSL_R_CERTIFICATE_VERIFY_FAILED || reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE)) {
-        return Fail({ErrorCode::kTlsFailed, Fault::kClient, Retry::kAlways, kCertificateRefused.data()});
-      }
-      return Fail(
-          {ErrorCode::kTlsFailed, client_ ? Fault::kOrigin : Fault::kClient, Retry::kAlways, "TLS handshake failed"});
+      return Fail(HandshakeFailure(ssl_, client_, input_.eof));
     }
     KeepInput();
     if (!SendScratch()) return Fail(kSendFailed);
@@ -280,6 +277,8 @@ class TlsTransport final : public Transport {
   bool started_ = false;
   bool ready_ = false;
   bool dead_ = false;
+  bool heard_ = false;    // something was read from it
+  Error failure_;         // that a read ran into
   bool drained_ = false;  // the kernel has nothing more until the next edge
   SSL* ssl_;
   CipherInput input_;

@@ -48,6 +48,8 @@ class Transport : public Disposable {
   virtual ReadResult Read(uint8_t* into, size_t capacity) = 0;
   // The next Read asks the kernel even though the last one drained it: a reset may have shared its edge with data.
   virtual void LookAgain() {}
+  // After kFailed: what the peer said of it, by TLS; null: nothing.
+  virtual const Error* failure() const { return nullptr; }
   // The connection is gone in both directions (reset), found out without reading.
   bool Broken() const;
   // To the peer and back (RFC 6298's SRTT); zero: unknown.

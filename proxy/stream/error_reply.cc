@@ -8,6 +8,12 @@
 namespace meridian {
 namespace {
 
+// By what net/tls_failure says.
+std::string_view TlsErrorType(std::string_view what) {
+  if (what.starts_with("TLS alert: ")) return "tls_alert_received";
+  return what.starts_with("the certificate") ? "tls_certificate_error" : "tls_protocol_error";
+}
+
 // Error types of RFC 9209 §2.3.
 std::string_view ProxyErrorType(const Error& error) {
   switch (error.code) {
@@ -18,7 +24,7 @@ std::string_view ProxyErrorType(const Error& error) {
     case ErrorCode::kConnectTimeout:
       return "connection_timeout";
     case ErrorCode::kTlsFailed:
-      return "tls_protocol_error";
+      return TlsErrorType(error.what);
     case ErrorCode::kPoolFull:
       return "connection_limit_reached";
     case ErrorCode::kRefusedStream:
@@ -81,7 +87,9 @@ ReplyText MakeReplyText(Arena& arena, int status, std::string_view accept) {
 }
 
 void AddProxyStatus(Arena& arena, const Error& error, HeaderBlock* headers) {
-  headers->Add("proxy-status", arena.Concat("meridian; error=", ProxyErrorType(error)), HeaderId::kOther);
+  std::string_view text = arena.Concat("meridian; error=", ProxyErrorType(error));
+  if (error.code == ErrorCode::kTlsFailed) text = arena.Concat(text, "; details=\"", error.what, "\"");
+  headers->Add("proxy-status", text, HeaderId::kOther);
 }
 
 void AddProxyStatus(Arena& arena, int status, HeaderBlock* headers) {

@@ -281,6 +281,7 @@ bool Exchange::StartAttempt(std::unique_ptr<Attempt>& slot, const Step& step, in
     return true;
   }
   record.error = Name(error->code);
+  if (error->code == ErrorCode::kTlsFailed) record.why = error->what;
   cells.failures_by_error[static_cast<size_t>(error->code)].Add();
   if (IsConnectError(error->code)) ReportSignal(*slot, Signal::kConnectFail);
   slot.reset();
@@ -336,6 +337,7 @@ void Exchange::OnAttemptFailed(Attempt& attempt, const Error& error) {
   }
   AttemptRecord& record = RecordOf(attempt);
   if (record.error.empty()) record.error = Name(error.code);
+  if (error.code == ErrorCode::kTlsFailed) record.why = error.what;
   if (!attempt.has_head()) record.time = context_.loop().Now() - attempt.started;
   context_.region_cells(plan_.service, attempt.step().region).failures_by_error[static_cast<size_t>(error.code)].Add();
   Outcome outcome;

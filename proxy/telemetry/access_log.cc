@@ -60,6 +60,7 @@ void AppendAttempt(const AttemptRecord& attempt, std::string* out) {
   AppendText(",\"reason\":", attempt.reason, out);
   if (attempt.status != 0) AppendNumber(",\"status\":", attempt.status, out);
   if (!attempt.error.empty()) AppendText(",\"error\":", attempt.error, out);
+  if (!attempt.why.empty()) AppendText(",\"why\":", attempt.why, out);
   AppendMilliseconds(",\"start_ms\":", attempt.start, out);
   AppendMilliseconds(",\"time_ms\":", attempt.time, out);
   out->append(attempt.reused ? ",\"reused\":true" : ",\"reused\":false");

@@ -22,6 +22,7 @@ struct AttemptRecord {
   std::string_view reason;  // StepReason name
   int status = 0;           // 0: no response head
   std::string_view error;   // ErrorCode name, empty when none
+  std::string_view why;     // what the peer or TLS said of it, static; empty: nothing
   Duration start{};         // since the request began
   Duration time{};          // to the head or the failure
   bool reused = false;      // on a kept connection

@@ -72,6 +72,15 @@ TEST_F(TlsTransportTest, AClientWithoutACommonProtocolFailsInTheHandshake) {
   EXPECT_EQ(alert, SSL_AD_NO_APPLICATION_PROTOCOL) << "RFC 7301 §3.2";
 }
 
+TEST_F(TlsTransportTest, AClientThatOffersHttp10SpeaksHttp1) {
+  const Identity shop("shop.example", false);
+  Serve({shop.pair});
+  RawClient raw;
+  SSL_CTX_set_alpn_protos(raw.ctx, reinterpret_cast<const unsigned char*>("\x08http/1.0"), 9);
+  ASSERT_TRUE(RawHandshake(raw));
+  EXPECT_EQ(server_.transport->alpn(), Alpn::kHttp11);
+}
+
 TEST_F(TlsTransportTest, AClientWithoutAlpnIsServed) {
   const Identity shop("shop.example", false);
   Serve({shop.pair});

@@ -47,6 +47,9 @@ TEST_F(TlsTransportTest, ACertificateForAnotherNameIsRefused) {
   EXPECT_FALSE(Handshake("bank.example", shop.ca_file));
   EXPECT_EQ(client_.error.code, ErrorCode::kTlsFailed);
   EXPECT_EQ(client_.error.retry, Retry::kAlways);
+  EXPECT_STREQ(client_.error.what, "the certificate is for another name");
+  ASSERT_TRUE(RunUntil(loop_, [&] { return bool{server_.error}; }));
+  EXPECT_EQ(std::string(server_.error.what).substr(0, 11), "TLS alert: ") << "and the other side hears of it";
 }
 
 TEST_F(TlsTransportTest, ACertificateOfAnUnknownAuthorityIsRefusedUnlessVerificationIsOff) {
@@ -54,6 +57,34 @@ TEST_F(TlsTransportTest, ACertificateOfAnUnknownAuthorityIsRefusedUnlessVerifica
   Serve({shop.pair});
   EXPECT_FALSE(Handshake("shop.example", other.ca_file));
   EXPECT_EQ(client_.error.code, ErrorCode::kTlsFailed);
+  EXPECT_STREQ(client_.error.what, "the certificate's authority is not trusted");
+}
+
+// In TLS 1.3 our side is through before the origin has looked at our certificate. It has processed nothing when it
+// refuses: any method may move, and it is no failure of a request.
+TEST_F(TlsTransportTest, AnOriginThatRefusesOurCertificateFailedInItsHandshakeWhateverTheVersion) {
+  const Identity shop("shop.example", false);
+  for (const TlsVersion version : {TlsVersion::kTls12, TlsVersion::kTls13}) {
+    client_ = {};
+    server_ = {};
+    TlsServerOptions options;
+    options.min_version = version;
+    options.client_ca_file = shop.ca_file;
+    options.client_certificate = ClientCertificate::kRequired;
+    Serve({shop.pair}, options);
+    EXPECT_FALSE(Handshake("shop.example", shop.ca_file));
+    if (client_.ready) {
+      client_.outbox = "POST / HTTP/1.1";
+      client_.Pump();
+      ASSERT_TRUE(RunUntil(loop_, [&] { return client_.failed; }));
+      ASSERT_TRUE(client_.transport->failure());
+      client_.error = *client_.transport->failure();
+    }
+    ASSERT_TRUE(RunUntil(loop_, [&] { return bool{client_.error}; }));
+    EXPECT_EQ(client_.error.code, ErrorCode::kTlsFailed);
+    EXPECT_EQ(client_.error.retry, Retry::kAlways);
+    EXPECT_EQ(std::string(client_.error.what).substr(0, 11), "TLS alert: ");
+  }
 }
 
 TEST_F(TlsTransportTest, WithoutVerificationAnyCertificateIsTaken) {

@@ -64,8 +64,40 @@ TEST_F(WebSocketTest, EitherSideMayEndIt) {
   shutdown(client_, SHUT_WR);
   ASSERT_TRUE(OriginGets(second, "bye"));
   EXPECT_TRUE(RunUntil(loop_, [&] { return origins_[0]->closed(second); }));
+  origins_[0]->CloseConnection(second);
+  ASSERT_TRUE(ClientIsCut());
   EXPECT_EQ(Signals(0, Signal::kFailure), 0u);
   EXPECT_EQ(route_cells().lost.Get(), 0u);
+}
+
+// Browsers send their Close frame with the end of their direction; what the origin said to it was dropped, and pages
+// saw code 1006 in place of 1000.
+TEST_F(WebSocketTest, WhatTheOriginStillSaysAfterTheClientsEndIsDelivered) {
+  Start();
+  const size_t c = Talk();
+  Send("close");
+  shutdown(client_, SHUT_WR);
+  ASSERT_TRUE(OriginGets(c, "close"));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[0]->closed(c); })) << "the client's end is not the origin's";
+  origins_[0]->Send(c, "more");
+  ASSERT_TRUE(ClientGets("more"));
+  origins_[0]->Send(c, "closed");
+  origins_[0]->CloseConnection(c);
+  ASSERT_TRUE(ClientGets("moreclosed"));
+  ASSERT_TRUE(ClientIsCut());
+  EXPECT_TRUE(Has(Log(), "\"end\":\"complete\""));
+}
+
+TEST_F(WebSocketTest, HalfATunnelDoesNotStayForEver) {
+  service().timeouts.tunnel = 2s;
+  Start();
+  const size_t c = Talk();
+  shutdown(client_, SHUT_WR);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return origins_[0]->closed(c); }));
+  Pass(1900ms);
+  EXPECT_TRUE(connection_);
+  Pass(600ms);
+  ASSERT_TRUE(RunUntil(loop_, [&] { return connection_ == nullptr; }));
 }
 
 TEST_F(WebSocketTest, TheHandshakeFailsOverLikeAnyGet) {
@@ -192,6 +224,11 @@ TEST_F(Http2WebSocketTest, AnExtendedConnectBecomesTheHandshakeOfHttp1) {
   ASSERT_TRUE(Until([&] { return Has(origins_[0]->received(0), "second"); }));
   peer_.End(id);
   EXPECT_TRUE(Until([&] { return origins_[0]->closed(0); }));
+  EXPECT_FALSE(peer_.stream(id).ended) << "one direction has ended, not the tunnel (RFC 8441 §5)";
+  origins_[0]->Send(0, "third");
+  ASSERT_TRUE(Until([&] { return peer_.stream(id).body == "firstthird"; }));
+  origins_[0]->CloseConnection(0);
+  EXPECT_TRUE(Until([&] { return peer_.stream(id).ended; }));
 }
 
 TEST_F(Http2WebSocketTest, WhatIsNoSwitchIsNoSuccess) {
