@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "http/body_pipe.h"
@@ -161,6 +162,8 @@ class ClientCodec : public Codec {
   virtual ClientStream* Start(const RequestHead& request, BodyPipe* body, ResponseHandler& handler) = 0;
   // How many more streams can be started now.
   virtual size_t available() const = 0;
+  // How many streams the peer takes at once, bounded by our own limit; nothing before it has said so.
+  virtual std::optional<size_t> stream_limit() const { return std::nullopt; }
   // Something must have come by now and did not: the connection is of no use. Asked by its owner now and then.
   static constexpr Duration kPatience = 1s;
   virtual bool stuck(TimePoint now) const = 0;

@@ -7,6 +7,9 @@ namespace {
 
 constexpr Error kOriginClosed{ErrorCode::kClosedEarly, Fault::kOrigin, Retry::kIfIdempotent, "connection closed"};
 constexpr Error kRefused{ErrorCode::kRefusedStream, Fault::kOrigin, Retry::kAlways, "stream refused"};
+// …one more than the origin takes: it never had a reason to be in doubt.
+constexpr Error kOneTooMany{ErrorCode::kRefusedStream, Fault::kSelf, Retry::kAlways,
+                            "more streams than the origin takes"};
 // Above the last stream of a GOAWAY: the connection ended before it took the request; the origin is not in doubt.
 constexpr Error kLeftBehind{ErrorCode::kStaleConnection, Fault::kOrigin, Retry::kAlways, "connection going away"};
 constexpr Error kUnseen{ErrorCode::kStaleConnection, Fault::kOrigin, Retry::kAlways, "kept connection was closed"};
@@ -19,7 +22,9 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
  public:
   Stream(H2Client& client, ResponseHandler& handler) : H2Stream(client), client_(client), handler_(&handler) {}
 
-  void Begin(const RequestHead& request, BodyPipe* body) {
+  // `place`: how many streams there are with it.
+  void Begin(const RequestHead& request, BodyPipe* body, size_t place) {
+    place_ = place;
     method_ = request.method;
     has_body_ = body != nullptr;
     AttachOut(body);
@@ -96,6 +101,7 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
     handler->OnAttemptFailed(error);
   }
   bool complete() const { return in_ended_ && head_done_; }
+  size_t place() const { return place_; }
 
   void Cancel() override {
     handler_ = nullptr;
@@ -113,6 +119,7 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
   ResponseHandler* handler_;
   ResponseHead head_;
   Method method_ = Method::kGet;
+  size_t place_ = 0;
   bool has_body_ = false;
   bool head_done_ = false;
   bool sent_ = false;
@@ -122,16 +129,22 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
   int informational_ = 0;
 };
 
-H2Client::H2Client(CodecHost& host, const MessageLimits& limits) : H2Session(host, limits) {
+H2Client::H2Client(CodecHost& host, const MessageLimits& limits, size_t streams)
+    : H2Session(host, limits), unheard_streams_(std::min<size_t>(streams, limits.max_streams)) {
   H2Session::Start(false, kConnectionWindow);
   host_.WantWrite();
 }
 
 size_t H2Client::available() const {
   if (error_ || goaway_ || suspect_ || !nghttp2_session_check_request_allowed(session_)) return 0;
-  const uint32_t theirs = nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-  const size_t most = std::min(theirs, limits_.max_streams);
+  const size_t most = heard_limit_ ? *stream_limit() : unheard_streams_;
   return most > active() ? most - active() : 0;
+}
+
+std::optional<size_t> H2Client::stream_limit() const {
+  if (!heard_limit_) return std::nullopt;
+  const uint32_t theirs = nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+  return std::min(theirs, limits_.max_streams);
 }
 
 ClientStream* H2Client::Start(const RequestHead& request, BodyPipe* body, ResponseHandler& handler) {
@@ -153,7 +166,7 @@ ClientStream* H2Client::Start(const RequestHead& request, BodyPipe* body, Respon
     return nullptr;
   }
   Adopt(stream, id);
-  stream->Begin(request, body);
+  stream->Begin(request, body, active());
   host_.WantWrite();
   return stream;
 }
@@ -187,11 +200,17 @@ void H2Client::OnStreamClosed(H2Stream* stream, uint32_t code) {
     given_up_at_ = host_.Now();
   }
   // An origin that ends connections before it takes anything is in doubt, though.
-  const Error& refused = goaway_ && taken_ > 0 ? kLeftBehind : kRefused;
+  const Error& refused = goaway_ ? (taken_ > 0 ? kLeftBehind : kRefused) : OneTooMany(*mine) ? kOneTooMany : kRefused;
   mine->Closed(code == NGHTTP2_REFUSED_STREAM ? refused : kStreamReset, mine->complete());
 }
 
+// The limit may have come after the stream had begun.
+bool H2Client::OneTooMany(const Stream& refused) const {
+  return heard_limit_ && std::max(refused.place(), active() + 1) > *stream_limit();
+}
+
 void H2Client::OnFrame(const nghttp2_frame& frame) {
+  if (frame.hd.type == NGHTTP2_SETTINGS && (frame.hd.flags & NGHTTP2_FLAG_ACK) == 0) heard_limit_ = true;
   if (frame.hd.type != NGHTTP2_GOAWAY) return;
   goaway_ = true;
   taken_ = frame.goaway.last_stream_id;
@@ -203,7 +222,9 @@ void H2Client::OnEof() {
   ForEachStream([](H2Stream* stream) { static_cast<Stream*>(stream)->PeerClosed(); });
 }
 
+// Whoever is told may ask for a connection at once, and this one is none any more.
 void H2Client::OnClosed(const Error& error) {
+  if (!error_) error_ = error ? error : kOriginClosed;
   ForEachStream([&](H2Stream* stream) { static_cast<Stream*>(stream)->Closed(error, false); });
   DropAllStreams();
 }

@@ -4,7 +4,13 @@
 // shared origin connection. When a stream is given up on a silent connection, a PING asks whether it
 // is still alive; until anything comes it takes no new streams, and after ClientCodec::kPatience it is stuck. So is one
 // with nothing but streams that were given up, whose resets the origin does not take.
+//
+// How many streams the origin takes is unknown until its SETTINGS come. A stream that is refused because there were
+// more than it takes is our fault, not its.
 #pragma once
+
+#include <limits>
+#include <optional>
 
 #include "http/h2_session.h"
 
@@ -14,10 +20,14 @@ class H2Client final : public ClientCodec, private H2Session {
  public:
   static constexpr uint32_t kConnectionWindow = 1u << 30;
 
-  H2Client(CodecHost& host, const MessageLimits& limits);
+  static constexpr size_t kAny = std::numeric_limits<size_t>::max();
+
+  // `streams`: how many may begin before the origin's SETTINGS; never more than the limits say.
+  H2Client(CodecHost& host, const MessageLimits& limits, size_t streams = kAny);
 
   ClientStream* Start(const RequestHead& request, BodyPipe* body, ResponseHandler& handler) override;
   size_t available() const override;
+  std::optional<size_t> stream_limit() const override;
   size_t active_streams() const override { return active(); }
 
   void OnBytes(Block* block, std::span<const uint8_t> bytes) override {
@@ -46,6 +56,7 @@ class H2Client final : public ClientCodec, private H2Session {
   void OnStreamClosed(H2Stream* stream, uint32_t code) override;
   void OnFrame(const nghttp2_frame& frame) override;
 
+  bool OneTooMany(const Stream& refused) const;
   void Suspect();
 
   static constexpr Duration kSilence = 100ms;  // shorter ones are nothing special
@@ -54,8 +65,10 @@ class H2Client final : public ClientCodec, private H2Session {
   TimePoint suspect_since_{};
   size_t given_up_ = 0;      // streams whose reset has not left yet, …
   TimePoint given_up_at_{};  // … and when that was last told of one, or one left
-  bool goaway_ = false;      // the origin takes no new requests here
-  int32_t taken_ = 0;        // the last stream it took
+  const size_t unheard_streams_;
+  bool heard_limit_ = false;  // the SETTINGS came
+  bool goaway_ = false;       // the origin takes no new requests here
+  int32_t taken_ = 0;         // the last stream it took
 };
 
 }  // namespace meridian

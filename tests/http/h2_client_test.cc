@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "support/h2_peer.h"
+#include "support/h2_raw.h"
 #include "support/h2_talk.h"
 #include "support/scripted_http.h"
 
@@ -218,6 +219,40 @@ TEST_F(H2ClientTest, NoMoreStreamsThanTheOriginAllows) {
   client.Start(b, nullptr, two);
   EXPECT_EQ(client.available(), 0u);
   client.OnClosed(kGone);
+}
+
+TEST_F(H2ClientTest, BeforeTheOriginHasSaidHowManyStreamsItTakesItGetsNoMoreThanItsOwnerWishes) {
+  H2Client client(host_, limits_, 2);
+  EXPECT_EQ(client.available(), 2u);
+  EXPECT_EQ(client.stream_limit(), std::nullopt);
+  H2Peer peer(true);
+  testing::Feed(client, peer.Output());
+  EXPECT_EQ(client.stream_limit(), std::optional<size_t>(limits_.max_streams)) << "any number, so ours counts";
+  EXPECT_EQ(client.available(), limits_.max_streams);
+}
+
+TEST_F(H2ClientTest, AStreamAboveALimitThatWasLoweredIsOurFault) {
+  Call& kept = Start();
+  Call& refused = Start();
+  Exchange();
+  const int32_t id = last_id();
+  testing::Feed(client_, testing::h2::Settings(testing::h2::Setting(3, 1)));
+  testing::Feed(client_, testing::h2::Rst(static_cast<uint32_t>(id), NGHTTP2_REFUSED_STREAM));
+  EXPECT_EQ(refused.response.failed, 1);
+  EXPECT_EQ(refused.response.error.fault, Fault::kSelf);
+  EXPECT_EQ(refused.response.error.retry, Retry::kAlways);
+  EXPECT_EQ(kept.response.failed, 0);
+  EXPECT_EQ(client_.available(), 0u);
+}
+
+TEST_F(H2ClientTest, AConnectionThatHasEndedOffersNoStreamToThoseItTells) {
+  Call& call = Start();
+  Exchange();
+  size_t offered = 1;
+  call.response.on_failed = [&] { offered = client_.available(); };
+  client_.OnClosed(kGone);
+  EXPECT_EQ(call.response.failed, 1);
+  EXPECT_EQ(offered, 0u);
 }
 
 TEST_F(H2ClientTest, CancelResetsTheStreamAndIsSilent) {

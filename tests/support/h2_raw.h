@@ -77,6 +77,16 @@ void ForEachFrame(std::string_view bytes, F f) {
   }
 }
 
+// The streams of the requests that a client's bytes begin.
+inline std::vector<uint32_t> Requests(std::string_view bytes) {
+  std::vector<uint32_t> ids;
+  if (!bytes.starts_with(kPreface)) return ids;
+  ForEachFrame(bytes.substr(kPreface.size()), [&](uint8_t type, uint8_t, uint32_t stream, std::string_view) {
+    if (type == kHeaders) ids.push_back(stream);
+  });
+  return ids;
+}
+
 inline std::string CodeName(std::string_view payload) {
   static constexpr const char* kNames[] = {
       "NO_ERROR",   "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "SETTINGS_TIMEOUT", "STREAM_CLOSED",

@@ -145,6 +145,7 @@ class ScriptedResponse final : public ResponseHandler {
   void OnAttemptFailed(const Error& e) override {
     ++failed;
     error = e;
+    if (on_failed) on_failed();
   }
 
   RequestHead Request(std::string_view method, std::string_view path = "/") {
@@ -165,6 +166,7 @@ class ScriptedResponse final : public ResponseHandler {
   Error error;
   BodyPipe body;
   std::function<void()> on_head;
+  std::function<void()> on_failed;
 
  private:
   Arena arena_;
