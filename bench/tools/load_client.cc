@@ -50,6 +50,7 @@ class Load {
         edge_{{127, 0, 0, 1}, false, options.port},
         pool_(loop, PoolOptions(options)),
         tick_(loop, Bind<&Load::OnTick>(this)) {
+    pool_.SetAddresses({&edge_, 1});
     body_.resize(options.body);
     for (size_t i = 0; i < body_.size(); ++i) body_[i] = static_cast<uint8_t>(i % kPeriod);
     total_ = static_cast<uint64_t>(options.rate * options.seconds);
@@ -118,7 +119,7 @@ class Load::One final : public Disposable, private PoolRequest, private Response
     timer_.Arm(std::chrono::duration_cast<Duration>(std::chrono::duration<double>(load_.options_.timeout)));
     if (ClientCodec* codec = load_.pool_.TryTake()) return OnPoolReady(*codec);
     Error error;
-    if (!load_.pool_.Wait(*this, {&load_.edge_, 1}, &error)) OnPoolFailed(error);
+    if (!load_.pool_.Wait(*this, &error)) OnPoolFailed(error);
   }
   size_t index = 0;
 

@@ -133,6 +133,7 @@ void Controller::OnProbe(size_t id, const ProbeResult& truth) {
              {{"service", service.name},
               {"region", model_->regions[service.regions[place.region].region].name},
               {"origin", service.regions[place.region].origins[place.origin].url},
+              {"address", std::string(truth.address)},
               {"probe", origin.last_probe}});
     Changed();
   }

@@ -6,6 +6,19 @@
 #include "telemetry/log.h"
 
 namespace meridian {
+namespace {
+
+// The addresses that `from` has and `in` has not, as text.
+std::string Missing(const std::vector<Endpoint>& from, const std::vector<Endpoint>& in) {
+  std::string text;
+  for (const Endpoint& endpoint : from) {
+    if (std::find(in.begin(), in.end(), endpoint) != in.end()) continue;
+    text += (text.empty() ? "" : " ") + IpText(endpoint);
+  }
+  return text;
+}
+
+}  // namespace
 
 EndpointFeed::EndpointFeed(Loop& loop, EndpointFeedSink& sink) : loop_(loop), sink_(sink) {}
 EndpointFeed::~EndpointFeed() = default;
@@ -44,8 +57,12 @@ void EndpointFeed::Entry::OnAnswer(const ResolveAnswer& answer) {
     return std::tie(a.v6, a.ip, a.port) < std::tie(b.v6, b.ip, b.port);
   });
   if (sorted == endpoints) return;
+  LogEvent(LogLevel::kInfo, "dns_changed",
+           {{"host", host},
+            {"addresses", std::to_string(sorted.size())},
+            {"added", Missing(sorted, endpoints)},
+            {"removed", Missing(endpoints, sorted)}});
   endpoints = std::move(sorted);
-  LogEvent(LogLevel::kInfo, "dns_changed", {{"host", host}, {"addresses", std::to_string(endpoints.size())}});
   feed.sink_.OnEndpointsChanged(id);
 }
 

@@ -50,13 +50,18 @@ void Prober::Send() {
   request_.headers.Add("accept", "*/*", HeaderId::kAccept);
   waiting_ = true;
   if (!repeated_) timer_.Arm(health_.timeout);
-  if (ClientCodec* codec = pool_.TryTake()) return Begin(*codec, true);
+  address_.clear();
+  pool_.SetAddresses(sink_.ProbeEndpoints(id_));
+  if (ClientCodec* codec = pool_.TryTake(nullptr, &address)) return Begin(*codec, true);
   Error error;
-  if (!pool_.Wait(*this, sink_.ProbeEndpoints(id_), &error)) Done({false, 0, error, {}});
+  if (pool_.Wait(*this, &error)) return;
+  address_ = address;
+  Done({false, 0, error, {}});
 }
 
 void Prober::Begin(ClientCodec& codec, bool kept) {
   kept_ = kept;
+  address_ = address;
   sent_ = loop_.Now();
   stream_ = codec.Start(request_, nullptr, *this);
   if (!stream_) Done({false, 0, {ErrorCode::kRefusedStream, Fault::kOrigin, Retry::kAlways, ""}, {}});
@@ -85,8 +90,9 @@ void Prober::StopExchange() {
   if (stream_) std::exchange(stream_, nullptr)->Cancel();
 }
 
-void Prober::Done(const ProbeResult& result) {
+void Prober::Done(ProbeResult result) {
   StopExchange();
+  result.address = address_;
   sink_.OnProbe(id_, result);
   // Counted from the start of the probe that just ended: a slow answer must not stretch the rhythm (and with it the
   // time to notice).

@@ -16,17 +16,19 @@ namespace meridian {
 
 struct ProbeResult {
   bool passed = false;
-  int status = 0;        // 0: no answer
-  Error error;           // set when there was no answer
-  Duration head_time{};  // request sent → head; zero without an answer, or when it includes a connect
+  int status = 0;              // 0: no answer
+  Error error;                 // set when there was no answer
+  Duration head_time{};        // request sent → head; zero without an answer, or when it includes a connect
+  std::string_view address{};  // that was asked, or that could not be reached last; valid during OnProbe
 };
 
 class Prober;
 
 class ProbeSink {
  public:
-  // `id` as given. Returns the endpoints to use for the next probe.
+  // `id` as given.
   virtual void OnProbe(size_t id, const ProbeResult& result) = 0;
+  // What the origin's name says now.
   virtual const std::vector<Endpoint>& ProbeEndpoints(size_t id) = 0;
   virtual uint64_t Random() = 0;
 
@@ -47,11 +49,14 @@ class Prober final : private PoolRequest, private ResponseHandler {
   void OnTimer();
   void Send();
   void Begin(ClientCodec& codec, bool kept);
-  void Done(const ProbeResult& result);
+  void Done(ProbeResult result);
   void StopExchange();
   // PoolRequest
   void OnPoolReady(ClientCodec& codec) override { Begin(codec, false); }
-  void OnPoolFailed(const Error& error) override { Done({false, 0, error, {}}); }
+  void OnPoolFailed(const Error& error) override {
+    address_ = address;
+    Done({false, 0, error, {}});
+  }
   // ResponseHandler
   Arena& arena() override { return *arena_; }
   BodyPipe& response_body() override { return *body_; }
@@ -66,6 +71,7 @@ class Prober final : private PoolRequest, private ResponseHandler {
   const HealthModel health_;
   const OriginModel origin_;
   const std::string host_;
+  std::string address_;
   OriginPool pool_;
   ProbeState state_;
   std::unique_ptr<Arena> arena_;

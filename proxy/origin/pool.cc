@@ -2,101 +2,28 @@
 
 #include <algorithm>
 
-#include "http/h1_client.h"
-#include "http/h2_client.h"
-
 namespace meridian {
 namespace {
 
 constexpr Duration kSweepInterval = 1s;
 // A connection that serves one client connection only waits no longer than its next request takes, as a rule.
 constexpr Duration kOneClientIdle = 5s;
-constexpr Error kNoEndpoint{ErrorCode::kNoEndpoint, Fault::kOrigin, Retry::kAlways, "the origin's name has no address"};
 constexpr Error kPoolFull{ErrorCode::kPoolFull, Fault::kSelf, Retry::kAlways, "too many requests wait for this origin"};
-constexpr Error kConnectTimeout{ErrorCode::kConnectTimeout, Fault::kOrigin, Retry::kAlways, "connect timed out"};
-constexpr Error kTlsTimeout{ErrorCode::kTlsFailed, Fault::kOrigin, Retry::kAlways, "TLS handshake timed out"};
-constexpr Error kStuck{ErrorCode::kResponseTimeout, Fault::kOrigin, Retry::kIfIdempotent, "the connection is stuck"};
-constexpr Error kIdle{};
+// The very first connection asks for no more before the origin has said how many streams it takes. None would do for
+// fewer, and one that is refused may have lost its body.
+constexpr size_t kUnheardStreams = 1;
+// Connections without a stream to give; more of them would hear the same.
+constexpr size_t kMostUseless = 2;
 
 }  // namespace
 
 // The requests and connections that may come together: all of them, or with a PROXY header those of one client.
 struct PoolGroup {
   std::optional<ProxyAddresses> client;
-  std::vector<OriginPool::Connection*> idle;  // HTTP/1.1: a stack; HTTP/2: those with room
-  size_t waiting = 0;                         // those who want a fresh connection not counted, …
-  size_t connecting = 0;                      // … nor theirs
-  size_t members = 0;                         // connections, and requests that wait
-};
-
-class OriginPool::Connection final : public WireOwner, public Disposable {
- public:
-  Connection(OriginPool& pool, PoolGroup& its_group)
-      : group(&its_group),
-        pool_(pool),
-        wire_(pool.loop_, *this, false),
-        connect_timer_(pool.loop_, Bind<&Connection::OnConnectTimeout>(this)) {}
-
-  bool Connect(const Endpoint& to, Error* error) {
-    TransportSink& sink = wire_;
-    const Options& options = pool_.options_;
-    std::string header;
-    if (pool_.grouped()) {
-      header = WriteProxyHeader(options.proxy_protocol, group->client ? &*group->client : nullptr);
-    }
-    auto transport = options.tls ? ConnectTls(pool_.loop_, to, *options.tls, options.server_name, sink, error, header)
-                                 : ConnectTcp(pool_.loop_, to, sink, error, header);
-    if (!transport) return false;
-    wire_.SetTransport(std::move(transport));
-    connect_timer_.Arm(pool_.options_.connect_timeout);
-    return true;
-  }
-  ClientCodec* codec() { return codec_.get(); }
-  bool ready() const { return codec_ != nullptr; }
-  bool idle() const { return codec_ && codec_->active_streams() == 0; }
-  void Close() { wire_.Close(kIdle, false); }
-  void Abandon() { wire_.Close(kStuck, true); }
-
-  PoolGroup* const group;
-  bool listed = false;       // in the group's `idle`
-  bool one_request = false;  // it is for one that asked for a fresh one, and closes after it
-  TimePoint idle_since{};
-
- private:
-  void OnWireReady() override {
-    connect_timer_.Cancel();
-    // A peer that does not speak what we must speak is as bad as one that fails the handshake.
-    if (pool_.options_.tls && pool_.http2_ && wire_.transport()->alpn() != Alpn::kH2) {
-      return wire_.Close({ErrorCode::kTlsFailed, Fault::kOrigin, Retry::kAlways, "the origin does not offer h2"},
-                         false);
-    }
-    if (pool_.http2_) {
-      codec_ = std::make_unique<H2Client>(wire_, pool_.message_limits_);
-    } else {
-      codec_ = std::make_unique<H1Client>(wire_, pool_.message_limits_);
-    }
-    wire_.SetCodec(codec_.get());
-    pool_.OnReady(this);
-  }
-  void OnWireActivity(size_t) override { pool_.OnRoom(this); }
-  void OnWireFlushed() override { pool_.OnRoom(this); }
-  void OnWireClosed(const Error& error) override {
-    connect_timer_.Cancel();
-    pool_.OnGone(this, error, ready());
-  }
-  void OnConnectTimeout() {
-    if (!wire_.transport()->connected()) return wire_.Close(kConnectTimeout, true);
-    // TLS has a time of its own, from when TCP was connected at the latest.
-    if (shaking_hands_ || !pool_.options_.tls) return wire_.Close(kTlsTimeout, true);
-    shaking_hands_ = true;
-    connect_timer_.Arm(pool_.options_.tls_timeout);
-  }
-
-  OriginPool& pool_;
-  std::unique_ptr<ClientCodec> codec_;  // outlives the wire
-  Wire wire_;
-  Timer connect_timer_;
-  bool shaking_hands_ = false;  // the timer is that of TLS
+  std::vector<OriginConnection*> idle;  // HTTP/1.1: a stack; HTTP/2: those with room
+  size_t waiting = 0;                   // those who want a fresh connection not counted, …
+  size_t connecting = 0;                // … nor theirs; with HTTP/2 until the SETTINGS have come
+  size_t members = 0;                   // connections, and requests that wait
 };
 
 void PoolRequest::Leave() {
@@ -115,6 +42,7 @@ OriginPool::OriginPool(Loop& loop, Options options)
 
 OriginPool::~OriginPool() {
   draining_ = true;
+  for (const auto& dial : dials_) dial->Stop();
   while (!connections_.empty()) connections_.back()->Close();
   while (first_) Unlink(first_);
 }
@@ -142,10 +70,27 @@ void OriginPool::Leave(PoolGroup* group) {
   if (--group->members == 0 && grouped()) groups_.erase(std::optional(group->client));
 }
 
-ClientCodec* OriginPool::TryTake(const ProxyAddresses* client) {
+void OriginPool::SetAddresses(std::span<const Endpoint> addresses) {
+  if (addresses.empty() || !memory_.SetAddresses(addresses)) return;
+  std::vector<OriginConnection*> idle;
+  for (const auto& c : connections_) {
+    const bool left = std::exchange(c->leaving, !memory_.Contains(c->endpoint()));
+    if (!c->leaving || left) continue;
+    if (options_.counters) ++options_.counters->address_left;
+    Unlist(*c);
+    if (c->idle()) idle.push_back(c.get());
+  }
+  for (OriginConnection* c : idle) c->Close();
+  std::vector<Dial*> dials;
+  for (const auto& dial : dials_) dials.push_back(dial.get());
+  for (Dial* dial : dials) dial->OnAddressesChanged();
+  ConnectForWaiters();
+}
+
+ClientCodec* OriginPool::TryTake(const ProxyAddresses* client, std::string_view* address) {
   PoolGroup* group = Find(client);
   while (group && !group->idle.empty()) {
-    Connection* connection = group->idle.back();
+    OriginConnection* connection = group->idle.back();
     const size_t room = connection->codec()->available();
     if (!http2_ || room <= 1) {
       group->idle.pop_back();
@@ -153,21 +98,22 @@ ClientCodec* OriginPool::TryTake(const ProxyAddresses* client) {
     }
     if (room == 0) continue;
     if (options_.counters) ++options_.counters->reused;
+    if (address) *address = connection->address();
     return connection->codec();
   }
   return nullptr;
 }
 
-bool OriginPool::Wait(PoolRequest& request, std::span<const Endpoint> endpoints, Error* error) {
+bool OriginPool::Wait(PoolRequest& request, Error* error) {
   if (waiting_ >= options_.limits.max_pending) {
     *error = kPoolFull;
     return false;
   }
-  endpoints_.assign(endpoints.begin(), endpoints.end());
   PoolGroup& group = Join(request.client);
   request.group_ = &group;
-  request.fresh &= connections_.size() < options_.limits.max_connections;
+  request.fresh &= connections() < options_.limits.max_connections;
   if ((request.fresh || (Lacks(group, group.waiting + 1) && MakePlace())) && !Connect(group, error, request.fresh)) {
+    request.address = failed_address_;
     Leave(&group);
     return false;
   }
@@ -175,9 +121,8 @@ bool OriginPool::Wait(PoolRequest& request, std::span<const Endpoint> endpoints,
   return true;
 }
 
-void OriginPool::KeepWarm(std::span<const Endpoint> endpoints) {
-  if (!connections_.empty() || draining_ || endpoints.empty() || grouped()) return;
-  endpoints_.assign(endpoints.begin(), endpoints.end());
+void OriginPool::KeepWarm() {
+  if (connections() > 0 || draining_ || memory_.size() == 0 || grouped()) return;
   Error ignored;
   Connect(*all_, &ignored);
 }
@@ -195,16 +140,22 @@ void OriginPool::Enqueue(PoolRequest& request) {
   if (!request.fresh) ++request.group_->waiting;
 }
 
-// One connection under way serves one waiting HTTP/1.1 request, or all waiting HTTP/2 requests.
+// A connection under way serves one waiting HTTP/1.1 request, or as many of HTTP/2 as the origin is known to take; all
+// of them as long as it has said nothing.
 bool OriginPool::Lacks(const PoolGroup& group, size_t waiting) const {
-  return http2_ ? group.connecting == 0 : group.connecting < waiting;
+  if (!http2_) return group.connecting < waiting;
+  if (!stream_limit_) return group.connecting == 0;
+  if (*stream_limit_ > 0) return group.connecting * *stream_limit_ < waiting;
+  const auto useless = [&](const auto& c) { return c->group == &group && c->stream_limit == 0; };
+  return group.connecting == 0 &&
+         static_cast<size_t>(std::count_if(connections_.begin(), connections_.end(), useless)) < kMostUseless;
 }
 
 // Room for another connection. What is idle for other clients is of no use to whoever waits.
 bool OriginPool::MakePlace() {
-  if (connections_.size() < options_.limits.max_connections) return true;
+  if (connections() < options_.limits.max_connections) return true;
   if (!grouped()) return false;
-  Connection* oldest = nullptr;
+  OriginConnection* oldest = nullptr;
   for (const auto& c : connections_) {
     if (c->listed && c->idle() && (!oldest || c->idle_since < oldest->idle_since)) oldest = c.get();
   }
@@ -216,42 +167,73 @@ bool OriginPool::MakePlace() {
 }
 
 // All places are taken, and the oldest request that has no connection under way is another client's.
-bool OriginPool::MustYield(const Connection& connection) const {
+bool OriginPool::MustYield(const OriginConnection& connection) const {
   if (!grouped() || draining_ || !connection.idle()) return false;
-  if (connections_.size() < options_.limits.max_connections) return false;
+  if (connections() < options_.limits.max_connections) return false;
   const PoolRequest* request = FirstInNeed();
   return request && request->group_ != connection.group;
 }
 
 bool OriginPool::Connect(PoolGroup& group, Error* error, bool one_request) {
-  if (endpoints_.empty()) {
-    *error = kNoEndpoint;
+  DialSink& sink = *this;
+  size_t streams = stream_limit_.value_or(kUnheardStreams);
+  if (one_request) streams = std::max(streams, kUnheardStreams);
+  auto dial = std::make_unique<Dial>(loop_, options_, message_limits_, memory_, streams, group, sink);
+  std::string header;
+  if (grouped()) header = WriteProxyHeader(options_.proxy_protocol, group.client ? &*group.client : nullptr);
+  if (!dial->Start(one_request, std::move(header), error)) {
+    failed_address_ = dial->failed_address();
     return false;
   }
-  auto connection = std::make_unique<Connection>(*this, group);
-  connection->one_request = one_request;
-  if (!connection->Connect(endpoints_[next_endpoint_++ % endpoints_.size()], error)) return false;
-  if (options_.counters) ++options_.counters->opened;
   ++group.members;
   if (!one_request) ++group.connecting;
-  connections_.push_back(std::move(connection));
+  dials_.push_back(std::move(dial));
   if (!sweep_timer_.armed()) sweep_timer_.Arm(kSweepInterval);
   return true;
 }
 
-void OriginPool::OnReady(Connection* connection) {
-  if (!connection->one_request) --connection->group->connecting;
-  ServeWaiters(connection);
-  OnRoom(connection);  // one that nobody wants any more is closed
+std::unique_ptr<Dial> OriginPool::Take(Dial& dial) {
+  const auto it = std::find_if(dials_.begin(), dials_.end(), [&](const auto& d) { return d.get() == &dial; });
+  std::unique_ptr<Dial> taken = std::move(*it);
+  dials_.erase(it);
+  return taken;
 }
 
-void OriginPool::ServeWaiters(Connection* connection) {
-  while (connection->codec()->available() > 0) {
-    PoolRequest* request = FirstWaiter(*connection->group, connection->one_request);
+// The connection is the group's member now in place of the dial.
+void OriginPool::OnDialed(Dial& dial, std::unique_ptr<OriginConnection> connection) {
+  loop_.Retire(Take(dial));
+  OriginConnection& c = *connection;
+  ConnectionOwner& self = *this;
+  c.set_owner(self);
+  connections_.push_back(std::move(connection));
+  if (!http2_ || c.one_request) Settle(c);
+  ServeWaiters(c);
+  OnConnectionRoom(c);  // one that nobody wants any more is closed
+}
+
+void OriginPool::Settle(OriginConnection& connection) {
+  if (std::exchange(connection.settled, true) || connection.one_request) return;
+  --connection.group->connecting;
+}
+
+// True: the origin has said how many streams this connection takes, or said it anew.
+bool OriginPool::Learn(OriginConnection& connection) {
+  if (!http2_) return false;
+  const std::optional<size_t> said = connection.codec()->stream_limit();
+  if (!said || said == connection.stream_limit) return false;
+  connection.stream_limit = stream_limit_ = said;
+  Settle(connection);
+  return true;
+}
+
+void OriginPool::ServeWaiters(OriginConnection& connection) {
+  while (connection.codec()->available() > 0) {
+    PoolRequest* request = FirstWaiter(*connection.group, connection.one_request);
     if (!request) return;
     Unlink(request);
-    request->OnPoolReady(*connection->codec());
-    if (connection->one_request) return;
+    request->address = connection.address();
+    request->OnPoolReady(*connection.codec());
+    if (connection.one_request) return;
   }
 }
 
@@ -271,43 +253,68 @@ PoolRequest* OriginPool::FirstInNeed() const {
   return request;
 }
 
-void OriginPool::OnRoom(Connection* connection) {
-  if (connection->one_request) {
-    if (connection->idle()) connection->Close();
+void OriginPool::OnConnectionRoom(OriginConnection& connection) {
+  if (connection.one_request) {
+    if (connection.idle()) connection.Close();
     return;
   }
-  connection->idle_since = loop_.Now();
-  if (MustYield(*connection)) return connection->Close();
-  if (connection->listed || connection->codec()->available() == 0) return;
-  ServeWaiters(connection);
-  if (connection->codec()->available() == 0) return;
-  if (draining_ && connection->idle()) return connection->Close();
-  connection->listed = true;
-  connection->group->idle.push_back(connection);
+  const bool learned = Learn(connection);
+  connection.idle_since = loop_.Now();
+  if (MustYield(connection)) return connection.Close();
+  Offer(connection);
+  if (learned) ConnectForWaiters();
 }
 
-void OriginPool::OnGone(Connection* connection, const Error& error, bool was_ready) {
+void OriginPool::Offer(OriginConnection& connection) {
+  if (connection.leaving) {
+    if (connection.idle()) connection.Close();
+    return;
+  }
+  if (connection.listed || connection.codec()->available() == 0) return;
+  ServeWaiters(connection);
+  if (connection.codec()->available() == 0) return;
+  if (draining_ && connection.idle()) return connection.Close();
+  connection.listed = true;
+  connection.group->idle.push_back(&connection);
+}
+
+void OriginPool::Unlist(OriginConnection& connection) {
+  if (std::exchange(connection.listed, false)) std::erase(connection.group->idle, &connection);
+}
+
+void OriginPool::OnConnectionGone(OriginConnection& connection, const Error& error) {
   if (options_.counters) ++options_.counters->closed;
-  PoolGroup& group = *connection->group;
-  if (connection->listed) std::erase(group.idle, connection);
+  PoolGroup& group = *connection.group;
+  Unlist(connection);
   const auto it =
-      std::find_if(connections_.begin(), connections_.end(), [&](const auto& c) { return c.get() == connection; });
-  std::unique_ptr<Connection> gone = std::move(*it);
-  const bool one_request = gone->one_request;
+      std::find_if(connections_.begin(), connections_.end(), [&](const auto& c) { return c.get() == &connection; });
+  std::unique_ptr<OriginConnection> gone = std::move(*it);
   connections_.erase(it);
   loop_.Retire(std::move(gone));
-  if (was_ready) {
-    Leave(&group);
-    return ConnectForWaiters();
+  if (!connection.settled) {
+    Settle(connection);
+    // As bad as one that never was; not a byte of what waited for its word is out.
+    if (error) FailWaiters(group, false, {error.code, error.fault, Retry::kAlways, error.what}, connection.address());
   }
-  if (!one_request) --group.connecting;
-  // Its waiters were counting on it. With HTTP/2 all of them, unless another one is under way. Whoever queues again
-  // from within the call is not among them.
-  const bool alone = !http2_ || one_request;
-  const size_t lost = alone ? 1 : group.connecting == 0 ? group.waiting : 0;
-  for (size_t i = 0; i < lost; ++i) Fail(FirstWaiter(group, one_request), error);
   Leave(&group);
   ConnectForWaiters();
+}
+
+void OriginPool::OnDialFailed(Dial& dial, const Error& error) {
+  PoolGroup& group = dial.group();
+  loop_.Retire(Take(dial));
+  if (!dial.one_request()) --group.connecting;
+  FailWaiters(group, dial.one_request(), error, dial.failed_address());
+  Leave(&group);
+  ConnectForWaiters();
+}
+
+// Those who were counting on a connection that did not come: with HTTP/2 all of them, unless another one is under way.
+// Whoever queues again from within the call is not among them.
+void OriginPool::FailWaiters(const PoolGroup& group, bool one_request, const Error& error, std::string_view address) {
+  const bool alone = !http2_ || one_request;
+  const size_t lost = alone ? 1 : group.connecting == 0 ? group.waiting : 0;
+  for (size_t i = 0; i < lost; ++i) Fail(FirstWaiter(group, one_request), error, address);
 }
 
 // Those who waited for room on a connection that is gone.
@@ -316,13 +323,14 @@ void OriginPool::ConnectForWaiters() {
   while (!draining_ && !making_place_) {
     PoolRequest* request = FirstInNeed();
     if (!request || !MakePlace()) return;
-    if (!Connect(*request->group_, &failed)) Fail(FirstWaiter(*request->group_, false), failed);
+    if (!Connect(*request->group_, &failed)) Fail(FirstWaiter(*request->group_, false), failed, failed_address_);
   }
 }
 
-void OriginPool::Fail(PoolRequest* request, const Error& error) {
+void OriginPool::Fail(PoolRequest* request, const Error& error, std::string_view address) {
   if (!request) return;
   Unlink(request);
+  request->address = address;
   request->OnPoolFailed(error);
 }
 
@@ -340,7 +348,7 @@ void OriginPool::Sweep() {
   const TimePoint now = loop_.Now();
   const Duration idle = options_.limits.idle_timeout;
   const Duration patience = grouped() ? std::min(idle, kOneClientIdle) : idle;
-  std::vector<Connection*> old, useless, stuck;
+  std::vector<OriginConnection*> old, useless, stuck;
   for (const auto& c : connections_) {
     if (c->ready() && c->codec()->stuck(now)) {
       stuck.push_back(c.get());
@@ -350,19 +358,19 @@ void OriginPool::Sweep() {
     }
   }
   if (options_.warm && old.size() + useless.size() == connections_.size() && !old.empty()) old.pop_back();
-  for (Connection* c : stuck) c->Abandon();
-  for (Connection* c : useless) c->Close();
-  for (Connection* c : old) c->Close();
-  if (!connections_.empty()) sweep_timer_.Arm(kSweepInterval);
+  for (OriginConnection* c : stuck) c->Abandon();
+  for (OriginConnection* c : useless) c->Close();
+  for (OriginConnection* c : old) c->Close();
+  if (connections() > 0) sweep_timer_.Arm(kSweepInterval);
 }
 
 void OriginPool::Drain() {
   draining_ = true;
-  std::vector<Connection*> now;
+  std::vector<OriginConnection*> now;
   for (const auto& c : connections_) {
     if (c->idle()) now.push_back(c.get());
   }
-  for (Connection* c : now) c->Close();
+  for (OriginConnection* c : now) c->Close();
 }
 
 }  // namespace meridian

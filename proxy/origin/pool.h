@@ -6,9 +6,13 @@
 // that of the next to become idle, the oldest request first. Requests without a client (probes) say LOCAL. Nothing is
 // held in reserve: whose request comes next is not known.
 //
+// An origin's name is all of its addresses: a connection is made at whichever of them works (origin/dial.h). One that
+// leaves the name takes no new request; its connections end with what they carry.
+//
 // HTTP/1.1 connections serve one request at a time and are reused last-in first-out, so that the surplus grows idle and
-// is closed; HTTP/2 connections are filled before another is opened. A request that finds no room waits, at most
-// `max_pending` of them. One thread. The pool outlives its requests.
+// is closed; HTTP/2 connections are filled before another is opened. How many streams one takes, its SETTINGS say: a
+// new connection begins with what the last one said, the very first with a single stream, and the others wait for its
+// word. A request that finds no room waits, at most `max_pending` of them. One thread. The pool outlives its requests.
 //
 // A kept connection may be closed by the origin while the next request is on its way. Whether the request was seen
 // can't always be told, and then one that must not run twice is lost. After such a loss of any request the origin's
@@ -22,22 +26,14 @@
 #include <string>
 #include <vector>
 
-#include "http/codec.h"
-#include "http/wire.h"
 #include "net/proxy_protocol.h"
-#include "policy/model.h"
+#include "origin/dial.h"
+#include "policy/address_memory.h"
 
 namespace meridian {
 
 class OriginPool;
 struct PoolGroup;
-
-// Filled by the pool for the statistics of its owner.
-struct PoolCounters {
-  uint64_t opened = 0;
-  uint64_t closed = 0;
-  uint64_t reused = 0;
-};
 
 // A request that waits for a connection. Cancelled by destruction.
 class PoolRequest {
@@ -50,6 +46,9 @@ class PoolRequest {
   bool fresh = false;  // only a connection that has carried nothing yet will do
   // Whom a PROXY header names; null: nobody. Set before TryTake and Wait, not looked at after them.
   const ProxyAddresses* client = nullptr;
+  // Set by the pool: of the connection that it got, or of the last one that failed it. Valid until the call that tells
+  // has returned.
+  std::string_view address;
 
  protected:
   void Leave();
@@ -62,47 +61,39 @@ class PoolRequest {
   PoolRequest* next_ = nullptr;
 };
 
-class OriginPool {
+class OriginPool final : private ConnectionOwner, private DialSink {
  public:
-  struct Options {
-    OriginModel origin;
-    PoolModel limits;
-    Duration connect_timeout = 1s;    // TCP
-    Duration tls_timeout = 1s;        // the handshake after it
-    TlsClientContext* tls = nullptr;  // REQUIRED for https and h2
-    std::string server_name;          // SNI and the name to verify
-    ProxyProtocol proxy_protocol = ProxyProtocol::kOff;
-    bool warm = false;  // the last idle connection is not closed for its age
-    PoolCounters* counters = nullptr;
-  };
+  using Options = OriginOptions;
 
   OriginPool(Loop& loop, Options options);
   ~OriginPool();
   OriginPool(const OriginPool&) = delete;
   OriginPool& operator=(const OriginPool&) = delete;
 
-  // A connection with room right now, or null. The caller starts exactly one stream on it. `client` as in PoolRequest.
-  ClientCodec* TryTake(const ProxyAddresses* client = nullptr);
+  // What the origin's name says now. Empty: it was never known.
+  void SetAddresses(std::span<const Endpoint> addresses);
+  size_t addresses() const { return memory_.size(); }
+  // A connection with room right now, or null. The caller starts exactly one stream on it. `client` as in PoolRequest;
+  // *address as there, too.
+  ClientCodec* TryTake(const ProxyAddresses* client = nullptr, std::string_view* address = nullptr);
   // Queues the request and connects where needed. Never calls back before it returns, except that *error is set (and
-  // nothing queued) when it fails at once. `endpoints` may be empty.
-  bool Wait(PoolRequest& request, std::span<const Endpoint> endpoints, Error* error);
+  // nothing queued) when it fails at once.
+  bool Wait(PoolRequest& request, Error* error);
   // A request that a kept connection had taken was lost with it.
   void OnLost() { distrusted_until_ = loop_.Now() + kDistrust; }
   // …so one that must not share that fate asks for a fresh connection, as long as there is room for one.
-  bool distrusted() const {
-    return loop_.Now() < distrusted_until_ && connections_.size() < options_.limits.max_connections;
-  }
+  bool distrusted() const { return loop_.Now() < distrusted_until_ && connections() < options_.limits.max_connections; }
   // Connects if there is no connection at all, so that the next request finds one. A failure is nobody's business.
-  void KeepWarm(std::span<const Endpoint> endpoints);
+  void KeepWarm();
   // Closes everything that is idle now and, later, whatever becomes idle.
   void Drain();
-  size_t connections() const { return connections_.size(); }
+  // Also those under way.
+  size_t connections() const { return connections_.size() + dials_.size(); }
   size_t waiting() const { return waiting_; }
 
  private:
   friend class PoolRequest;
   friend struct PoolGroup;
-  class Connection;
   bool grouped() const { return options_.proxy_protocol != ProxyProtocol::kOff; }
   PoolGroup* Find(const ProxyAddresses* client);
   PoolGroup& Join(const ProxyAddresses* client);
@@ -110,16 +101,26 @@ class OriginPool {
   void Enqueue(PoolRequest& request);
   bool Lacks(const PoolGroup& group, size_t waiting) const;
   bool MakePlace();
-  bool MustYield(const Connection& connection) const;
+  bool MustYield(const OriginConnection& connection) const;
   bool Connect(PoolGroup& group, Error* error, bool one_request = false);
   PoolRequest* FirstWaiter(const PoolGroup& group, bool fresh) const;
   PoolRequest* FirstInNeed() const;
-  void OnReady(Connection* connection);
-  void OnRoom(Connection* connection);
-  void OnGone(Connection* connection, const Error& error, bool was_ready);
-  void ServeWaiters(Connection* connection);
+  // DialSink
+  void OnDialed(Dial& dial, std::unique_ptr<OriginConnection> connection) override;
+  void OnDialFailed(Dial& dial, const Error& error) override;
+  std::unique_ptr<Dial> Take(Dial& dial);
+  // ConnectionOwner
+  void OnConnectionReady(OriginConnection&) override {}
+  void OnConnectionRoom(OriginConnection& connection) override;
+  void OnConnectionGone(OriginConnection& connection, const Error& error) override;
+  bool Learn(OriginConnection& connection);
+  void Settle(OriginConnection& connection);
+  void Offer(OriginConnection& connection);
+  void Unlist(OriginConnection& connection);
+  void ServeWaiters(OriginConnection& connection);
+  void FailWaiters(const PoolGroup& group, bool one_request, const Error& error, std::string_view address);
   void ConnectForWaiters();
-  void Fail(PoolRequest* request, const Error& error);
+  void Fail(PoolRequest* request, const Error& error, std::string_view address);
   void Unlink(PoolRequest* request);
   void Sweep();
 
@@ -127,14 +128,16 @@ class OriginPool {
   Options options_;
   MessageLimits message_limits_;
   const bool http2_;
-  std::vector<std::unique_ptr<Connection>> connections_;
+  AddressMemory memory_;
+  std::vector<std::unique_ptr<Dial>> dials_;                                    // connections under way
+  std::vector<std::unique_ptr<OriginConnection>> connections_;                  // ready
+  std::optional<size_t> stream_limit_;                                          // of HTTP/2, as the last SETTINGS said
   const std::unique_ptr<PoolGroup> all_;                                        // unless grouped, …
   std::map<std::optional<ProxyAddresses>, std::unique_ptr<PoolGroup>> groups_;  // … else by client
   PoolRequest* first_ = nullptr;
   PoolRequest* last_ = nullptr;
   size_t waiting_ = 0;
-  std::vector<Endpoint> endpoints_;  // of the last Wait
-  uint32_t next_endpoint_ = 0;
+  std::string failed_address_;  // of a request that failed at once
   bool draining_ = false;
   bool making_place_ = false;
   static constexpr Duration kDistrust = 60s;

@@ -53,9 +53,10 @@ AdminCall::~AdminCall() {
 }
 
 void AdminCall::Send(OriginPool& pool, const Endpoint& to) {
+  pool.SetAddresses({&to, 1});
   if (ClientCodec* codec = pool.TryTake()) return OnPoolReady(*codec);
   Error error;
-  done_ = !pool.Wait(*this, {&to, 1}, &error);
+  done_ = !pool.Wait(*this, &error);
 }
 
 void AdminCall::OnPoolReady(ClientCodec& codec) {

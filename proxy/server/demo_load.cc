@@ -53,7 +53,7 @@ class DemoLoad::Request final : public Disposable,
     timer_.Arm(kPatience);
     if (ClientCodec* codec = pool.TryTake()) return OnPoolReady(*codec);
     Error error;
-    if (!pool.Wait(*this, {&load_.edge_, 1}, &error)) OnPoolFailed(error);
+    if (!pool.Wait(*this, &error)) OnPoolFailed(error);
   }
 
   const bool of_burst;
@@ -120,6 +120,7 @@ DemoLoad::DemoLoad(Loop& loop, const Endpoint& edge, TlsClientContext& tls, Demo
       burst_(loop, Bind<&DemoLoad::OnBurst>(this)) {
   for (size_t i = 0; i < kClients; ++i) {
     clients_.push_back(std::make_unique<OriginPool>(loop, ClientOptions(edge, tls)));
+    clients_.back()->SetAddresses({&edge, 1});
   }
 }
 

@@ -12,11 +12,9 @@ constexpr Error kDrillReset{ErrorCode::kReset, Fault::kOrigin, Retry::kIfIdempot
 // What a drill needs until it strikes.
 class Attempt::DrillTimer {
  public:
-  DrillTimer(Loop& loop, Callback strike, const Drill& d, OriginPool& p, std::span<const Endpoint> e)
-      : drill(d), pool(p), endpoints(e), timer(loop, strike) {}
+  DrillTimer(Loop& loop, Callback strike, const Drill& d, OriginPool& p) : drill(d), pool(p), timer(loop, strike) {}
   const Drill drill;
   OriginPool& pool;
-  const std::span<const Endpoint> endpoints;
   Timer timer;
 };
 
@@ -24,28 +22,33 @@ Attempt::Attempt(AttemptSink& sink, const Step& step, uint16_t origin) : sink_(s
 
 Attempt::~Attempt() { Cancel(); }
 
-bool Attempt::Start(OriginPool& pool, std::span<const Endpoint> endpoints, const RequestHead& request, BodyPipe* body,
-                    TimePoint queued_since, Error* error) {
+bool Attempt::Start(OriginPool& pool, const RequestHead& request, BodyPipe* body, TimePoint queued_since,
+                    Error* error) {
   since = queued_since;
   request_ = request;
   request_body_ = body;
   fresh = !movable && pool.distrusted();
-  if (ClientCodec* codec = fresh ? nullptr : pool.TryTake(client)) {
+  if (ClientCodec* codec = fresh ? nullptr : pool.TryTake(client, &address)) {
     reused_ = true;
+    NoteAddress();
     stream_ = codec->Start(request_, body, *this);
     if (stream_) return true;
     *error = kNoStream;
     return false;
   }
-  return pool.Wait(*this, endpoints, error);
+  if (pool.Wait(*this, error)) return true;
+  NoteAddress();
+  return false;
 }
 
-void Attempt::StartDrill(Loop& loop, const Drill& drill, OriginPool& pool, std::span<const Endpoint> endpoints,
-                         const RequestHead& request, BodyPipe* body, TimePoint queued_since) {
+void Attempt::NoteAddress() { asked_ = sink_.arena().Copy(address); }
+
+void Attempt::StartDrill(Loop& loop, const Drill& drill, OriginPool& pool, const RequestHead& request, BodyPipe* body,
+                         TimePoint queued_since) {
   since = queued_since;
   request_ = request;
   request_body_ = body;
-  drill_ = std::make_unique<DrillTimer>(loop, Bind<&Attempt::OnDrill>(this), drill, pool, endpoints);
+  drill_ = std::make_unique<DrillTimer>(loop, Bind<&Attempt::OnDrill>(this), drill, pool);
   if (drill.kind == DrillKind::kHang) return;
   // An answer or a reset takes a moment, too: starting an operation never completes it.
   drill_->timer.Arm(drill.kind == DrillKind::kSlow ? drill.delay : Duration(1ms));
@@ -68,7 +71,7 @@ void Attempt::OnDrill() {
     case DrillKind::kSlow: {
       const std::unique_ptr<DrillTimer> over = std::move(drill_);
       Error error;
-      if (!Start(over->pool, over->endpoints, request_, request_body_, since, &error)) {
+      if (!Start(over->pool, request_, request_body_, since, &error)) {
         sink_.OnAttemptFailed(*this, error);
       }
       return;
@@ -77,11 +80,15 @@ void Attempt::OnDrill() {
 }
 
 void Attempt::OnPoolReady(ClientCodec& codec) {
+  NoteAddress();
   stream_ = codec.Start(request_, request_body_, *this);
   if (!stream_) sink_.OnAttemptFailed(*this, kNoStream);
 }
 
-void Attempt::OnPoolFailed(const Error& error) { sink_.OnAttemptFailed(*this, error); }
+void Attempt::OnPoolFailed(const Error& error) {
+  NoteAddress();
+  sink_.OnAttemptFailed(*this, error);
+}
 
 void Attempt::OnResponseHead(const ResponseHead& head) {
   head_ = head;

@@ -38,12 +38,11 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
   // the attempt.
   // `since`: when the request began, its place in the pool's queue. A request that could not be moved if a kept
   // connection took it along gets a fresh one where those are distrusted.
-  bool Start(OriginPool& pool, std::span<const Endpoint> endpoints, const RequestHead& request, BodyPipe* body,
-             TimePoint since, Error* error);
+  bool Start(OriginPool& pool, const RequestHead& request, BodyPipe* body, TimePoint since, Error* error);
   // The same, but the attempt meets a drill: the sink hears of a failure, or of nothing, and the origin is not asked
-  // (unless it is only slow). Never fails at once. `drill` and `endpoints` live as long as the snapshot.
-  void StartDrill(Loop& loop, const Drill& drill, OriginPool& pool, std::span<const Endpoint> endpoints,
-                  const RequestHead& request, BodyPipe* body, TimePoint since);
+  // (unless it is only slow). Never fails at once. `drill` lives as long as the snapshot.
+  void StartDrill(Loop& loop, const Drill& drill, OriginPool& pool, const RequestHead& request, BodyPipe* body,
+                  TimePoint since);
   // After this the sink hears nothing.
   void Cancel();
 
@@ -53,6 +52,8 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
   bool has_head() const { return head_.status != 0; }
   BodyPipe& body() { return body_; }
   bool reused() const { return reused_; }
+  // The address that it was sent to, or that failed it last; in the sink's arena. Empty: none yet.
+  std::string_view asked() const { return asked_; }
   bool live() const { return stream_ != nullptr || drill_ != nullptr; }
 
   bool movable = true;        // it may be sent again after a failure
@@ -67,6 +68,7 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
  private:
   class DrillTimer;
   void OnDrill();
+  void NoteAddress();
   void OnPoolReady(ClientCodec& codec) override;
   void OnPoolFailed(const Error& error) override;
   Arena& arena() override { return sink_.arena(); }
@@ -85,6 +87,7 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
   ClientStream* stream_ = nullptr;
   std::unique_ptr<DrillTimer> drill_;  // while it pretends
   bool reused_ = false;
+  std::string_view asked_;
   ResponseHead head_;
   BodyPipe body_;
 };

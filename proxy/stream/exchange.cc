@@ -271,12 +271,12 @@ bool Exchange::StartAttempt(std::unique_ptr<Attempt>& slot, const Step& step, in
     }
     record.drill = true;
     body_sent_ = drill->kind != DrillKind::kSlow;  // as if the region had taken it
-    slot->StartDrill(context_.loop(), *drill, context_.Pool(plan_.service, step.region, o), view.origins[o].endpoints,
-                     request_, body, begun_);
+    slot->StartDrill(context_.loop(), *drill, context_.Pool(plan_.service, step.region, o), request_, body, begun_);
     return true;
   }
-  if (slot->Start(context_.Pool(plan_.service, step.region, o), view.origins[o].endpoints, request_, body, begun_,
-                  error)) {
+  const bool started = slot->Start(context_.Pool(plan_.service, step.region, o), request_, body, begun_, error);
+  record.address = slot->asked();
+  if (started) {
     record.reused = slot->reused();
     return true;
   }
@@ -286,6 +286,12 @@ bool Exchange::StartAttempt(std::unique_ptr<Attempt>& slot, const Step& step, in
   if (IsConnectError(error->code)) ReportSignal(*slot, Signal::kConnectFail);
   slot.reset();
   return false;
+}
+
+AttemptRecord& Exchange::RecordOf(const Attempt& attempt) {
+  AttemptRecord& record = records_[attempt.record];
+  record.address = attempt.asked();
+  return record;
 }
 
 // The attempt took the last of the request: from now on the origin is the one to hurry.
@@ -439,7 +445,9 @@ bool Exchange::MayTryNext(const Outcome& outcome) {
 // A kept connection that died, or a sibling address when one can't be reached: the region itself is not in doubt.
 bool Exchange::RetryInRegion(const Error& error) {
   const bool stale = error.code == ErrorCode::kStaleConnection || error.code == ErrorCode::kRefusedStream;
-  const bool left_behind = error.code == ErrorCode::kStaleConnection && error.retry == Retry::kAlways;
+  // Told by the connection that it takes no more: as often as there are connections that say so.
+  const bool left_behind = (error.code == ErrorCode::kStaleConnection && error.retry == Retry::kAlways) ||
+                           (error.code == ErrorCode::kRefusedStream && error.fault == Fault::kSelf);
   if ((!stale && !IsConnectError(error.code)) ||
       same_region_tries_ >= (left_behind ? kGoawayTries : kSameRegionTries)) {
     return false;

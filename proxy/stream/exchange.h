@@ -133,7 +133,8 @@ class Exchange final : public ConnectionExchange,
   Duration UploadPatience(TimePoint now, bool origin_stalls);
   Duration RelayLook(bool owing) const;
   const StatusSet& FailureStatuses() const;
-  AttemptRecord& RecordOf(const Attempt& attempt) { return records_[attempt.record]; }
+  AttemptRecord& RecordOf(const Attempt& attempt);
+  SilenceWatch::Ticket WaitForHead(const Attempt& attempt, TimePoint now);
   void ReportSignal(const Attempt& attempt, Signal signal);
   const RouteModel& route() const { return world_->model->routes[route_]; }
   const ServiceModel& service() const { return world_->model->services[plan_.service]; }

@@ -45,7 +45,7 @@ void Exchange::ArmAttemptTimer() {
     return timer_.Arm(std::max(next, Duration::zero()));
   }
   attempt_->until = now + AttemptTime(now);
-  attempt_->waiting = context_.silence(plan_.service, attempt_->step().region).OnAsked(now);
+  attempt_->waiting = WaitForHead(*attempt_, now);
   const Duration hedge = HedgeDelay(*attempt_, now);
   hedge_at_ = hedge > Duration::zero() && now + hedge < attempt_->until ? now + hedge : TimePoint{};
   // An attempt that can't be moved is waited for. Its region need not wait to hear of it, though, once it is known how
@@ -55,6 +55,13 @@ void Exchange::ArmAttemptTimer() {
   const bool known = !may_be_moved && latency.count(now) >= LatencyWindow::kMinSamples;
   doubt_at_ = known ? now + latency.AutoTimeout(now) : TimePoint{};
   ArmTryingTimer();
+}
+
+// A region is silent when it was asked. While other addresses of the origin may still work, it was not.
+SilenceWatch::Ticket Exchange::WaitForHead(const Attempt& attempt, TimePoint now) {
+  const uint16_t region = attempt.step().region;
+  if (!attempt.live() && context_.Pool(plan_.service, region, attempt.origin()).addresses() > 1) return {};
+  return context_.silence(plan_.service, region).OnAsked(now);
 }
 
 void Exchange::ArmTryingTimer() {
@@ -103,7 +110,7 @@ void Exchange::StartRival() {
   while (next_step_ < plan_.size) {
     if (!StartAttempt(rival_, plan_.steps[next_step_++], -1, &ignored)) continue;
     rival_->until = now + AttemptTime(now);
-    rival_->waiting = context_.silence(plan_.service, rival_->step().region).OnAsked(now);
+    rival_->waiting = WaitForHead(*rival_, now);
     return;
   }
 }

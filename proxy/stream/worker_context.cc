@@ -92,6 +92,13 @@ WorkerContext::~WorkerContext() {
 
 void WorkerContext::SetSnapshot(std::shared_ptr<const Snapshot> snapshot) {
   world_ = WorldRef(new World{std::move(snapshot), 0});
+  const Snapshot& world = *world_;
+  for (uint16_t s = 0; s < world.services.size(); ++s) {
+    for (uint16_t r = 0; r < world.services[s].regions.size(); ++r) {
+      const std::vector<OriginView>& origins = world.services[s].regions[r].origins;
+      for (uint16_t o = 0; o < origins.size(); ++o) Pool(s, r, o).SetAddresses(origins[o].endpoints);
+    }
+  }
 }
 
 OriginPool& WorkerContext::Pool(uint16_t service, uint16_t region, uint16_t origin) {
@@ -136,7 +143,7 @@ void WorkerContext::KeepWarm() {
       const RegionView& view = world_->services[s].regions[r];
       if (view.breaker == BreakerState::kOpen) continue;  // probes and trials are enough for a dead region
       for (uint16_t o = 0; o < view.origins.size(); ++o) {
-        if (view.origins[o].serving != Serving::kDown) Pool(s, r, o).KeepWarm(view.origins[o].endpoints);
+        if (view.origins[o].serving != Serving::kDown) Pool(s, r, o).KeepWarm();
       }
     }
   }
@@ -234,6 +241,8 @@ void WorkerContext::SyncPoolCounters() {
   stats_.origin_connections_opened.Add(pool_counters_.opened);
   stats_.origin_connections_closed.Add(pool_counters_.closed);
   stats_.origin_connections_reused.Add(pool_counters_.reused);
+  stats_.origin_address_failures.Add(pool_counters_.address_failures);
+  stats_.origin_address_left.Add(pool_counters_.address_left);
   pool_counters_ = {};
 }
 

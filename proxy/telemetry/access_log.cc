@@ -58,6 +58,7 @@ void AppendAttempt(const AttemptRecord& attempt, std::string* out) {
   AppendText("{\"region\":", attempt.region, out);
   AppendText(",\"origin\":", attempt.origin, out);
   AppendText(",\"reason\":", attempt.reason, out);
+  if (!attempt.address.empty()) AppendText(",\"address\":", attempt.address, out);
   if (attempt.status != 0) AppendNumber(",\"status\":", attempt.status, out);
   if (!attempt.error.empty()) AppendText(",\"error\":", attempt.error, out);
   if (!attempt.why.empty()) AppendText(",\"why\":", attempt.why, out);

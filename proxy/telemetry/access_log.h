@@ -17,16 +17,17 @@
 namespace meridian {
 
 struct AttemptRecord {
-  std::string_view region;  // names live as long as the snapshot
-  std::string_view origin;  // URL as configured
-  std::string_view reason;  // StepReason name
-  int status = 0;           // 0: no response head
-  std::string_view error;   // ErrorCode name, empty when none
-  std::string_view why;     // what the peer or TLS said of it, static; empty: nothing
-  Duration start{};         // since the request began
-  Duration time{};          // to the head or the failure
-  bool reused = false;      // on a kept connection
-  bool drill = false;       // a failure on purpose, the origin was not asked
+  std::string_view region;   // names live as long as the snapshot
+  std::string_view origin;   // URL as configured
+  std::string_view reason;   // StepReason name
+  std::string_view address;  // "192.0.2.1:80": asked, or the last one that could not be reached; empty: none yet
+  int status = 0;            // 0: no response head
+  std::string_view error;    // ErrorCode name, empty when none
+  std::string_view why;      // what the peer or TLS said of it, static; empty: nothing
+  Duration start{};          // since the request began
+  Duration time{};           // to the head or the failure
+  bool reused = false;       // on a kept connection
+  bool drill = false;        // a failure on purpose, the origin was not asked
 };
 
 struct AccessRecord {

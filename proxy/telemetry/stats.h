@@ -105,6 +105,8 @@ struct alignas(64) WorkerStats {
   Cell origin_connections_opened;
   Cell origin_connections_closed;
   Cell origin_connections_reused;
+  Cell origin_address_failures;  // addresses of origins that did not work when a connection tried them
+  Cell origin_address_left;      // connections given up because their address left the origin's name
   Cell access_log_dropped;
   Cell retry_budget_exhausted;
   Cell replay_abandoned_length;  // bodies over the replay limit

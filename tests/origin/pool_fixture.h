@@ -27,15 +27,22 @@ class Asker final : public PoolRequest {
   void OnPoolFailed(const Error& e) override {
     ++failures;
     error = e;
+    asked = address;
     if (on_failed) on_failed();
   }
   bool Ask(OriginPool& pool, const std::vector<Endpoint>& endpoints) {
-    if (ClientCodec* codec = pool.TryTake(client)) {
+    pool.SetAddresses(endpoints);
+    return Ask(pool);
+  }
+  bool Ask(OriginPool& pool) {
+    if (ClientCodec* codec = pool.TryTake(client, &address)) {
       reused = true;
       Start(*codec);
       return true;
     }
-    return pool.Wait(*this, endpoints, &error);
+    if (pool.Wait(*this, &error)) return true;
+    asked = address;
+    return false;
   }
   void Stop() {
     Leave();
@@ -50,10 +57,12 @@ class Asker final : public PoolRequest {
   bool reused = false;
   int failures = 0;
   Error error;
+  std::string asked;  // the address that it got, or that failed it
   std::function<void()> on_failed;
 
  private:
   void Start(ClientCodec& codec) {
+    asked = address;
     request_ = response.Request("GET");
     stream = codec.Start(request_, nullptr, response);
   }
@@ -71,6 +80,7 @@ class PoolTest : public ::testing::Test {
     options.proxy_protocol = proxy_protocol_;
     options.warm = proxy_protocol_ != ProxyProtocol::kOff;  // which is without effect there
     options.counters = &counters_;
+    options.tls = tls_;
     pool_ = std::make_unique<OriginPool>(loop_, options);
   }
   std::vector<Endpoint> at(const TestOrigin& origin) { return {origin.endpoint()}; }
@@ -84,6 +94,7 @@ class PoolTest : public ::testing::Test {
   TestOrigin origin_{loop_};
   PoolCounters counters_;
   ProxyProtocol proxy_protocol_ = ProxyProtocol::kOff;
+  TlsClientContext* tls_ = nullptr;
   std::unique_ptr<OriginPool> pool_;
 };
 

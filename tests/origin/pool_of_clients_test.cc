@@ -1,5 +1,6 @@
 // Connections whose PROXY header names a client: they serve that client alone.
 #include "origin/pool_fixture.h"
+#include "support/h2_raw.h"
 
 namespace meridian::testing {
 namespace {
@@ -65,7 +66,9 @@ TEST_F(PoolOfClients, StreamsOfOneConnectionAreOfOneClient) {
   Asker anna[2], bert;
   for (Asker& a : anna) ASSERT_TRUE(Ask(*pool_, a, anna_, origin_));
   ASSERT_TRUE(Ask(*pool_, bert, bert_, origin_));
-  ASSERT_TRUE(RunUntil(loop_, [&] { return anna[0].stream && anna[1].stream && bert.stream; }));
+  ASSERT_TRUE(RunUntil(loop_, [&] { return anna[0].stream && bert.stream; }));
+  for (size_t i : {0, 1}) origin_.Send(i, h2::Settings());
+  ASSERT_TRUE(RunUntil(loop_, [&] { return anna[1].stream != nullptr; }));
   EXPECT_EQ(pool_->connections(), 2u);
   ASSERT_TRUE(RunUntil(loop_, [&] { return origin_.received(0).size() > 100 && origin_.received(1).size() > 100; }));
   EXPECT_TRUE(origin_.received(0).starts_with(Header("192.0.2.1", 1001) + "PRI * HTTP/2.0"));
@@ -131,7 +134,8 @@ TEST_F(PoolOfClients, ARefusedConnectionFailsItsClientAlone) {
 
 TEST_F(PoolOfClients, NothingIsHeldInReserve) {
   Make();
-  pool_->KeepWarm(at(origin_));
+  pool_->SetAddresses(at(origin_));
+  pool_->KeepWarm();
   EXPECT_EQ(pool_->connections(), 0u) << "for whom?";
   Exchange(anna_, 0);
   for (int i = 0; i < 25; ++i) {

@@ -16,7 +16,7 @@ TEST_F(PoolTest, AfterALossAFreshConnectionIsUsedForOneRequestOnly) {
   Asker careful;
   careful.fresh = true;
   Error error;
-  ASSERT_TRUE(pool_->Wait(careful, at(origin_), &error));
+  ASSERT_TRUE(pool_->Wait(careful, &error));
   Serve(1);
   ASSERT_TRUE(RunUntil(loop_, [&] { return careful.done() && pool_->connections() == 1; })) << "it was for one request";
   EXPECT_TRUE(RunUntil(loop_, [&] { return origin_.closed(1); }));
@@ -34,7 +34,7 @@ TEST_F(PoolTest, WhoWantsAFreshConnectionIsNotServedByAKeptOneNorTakesAwayAnothe
   ASSERT_TRUE(RunUntil(loop_, [&] { return origin_.requests(0) > 0; }));
   careful.fresh = true;
   Error error;
-  ASSERT_TRUE(pool_->Wait(careful, at(origin_), &error));
+  ASSERT_TRUE(pool_->Wait(careful, &error));
   ASSERT_TRUE(waiting.Ask(*pool_, at(origin_)));
   ASSERT_TRUE(
       RunUntil(loop_, [&] { return origin_.connections() == 3 && origin_.requests(1) + origin_.requests(2) == 2; }));
@@ -49,7 +49,7 @@ TEST_F(PoolTest, WithoutRoomForAFreshConnectionAnyWillDo) {
   ASSERT_TRUE(kept.Ask(*pool_, at(origin_)));
   careful.fresh = true;
   Error error;
-  ASSERT_TRUE(pool_->Wait(careful, at(origin_), &error));
+  ASSERT_TRUE(pool_->Wait(careful, &error));
   Serve(0);
   Serve(0);
   EXPECT_TRUE(RunUntil(loop_, [&] { return careful.done(); }));
@@ -64,7 +64,7 @@ TEST_F(PoolTest, WithoutRoomForAFreshConnectionAnIdleOneIsTakenAtOnce) {
   pool_->OnLost();
   Error error;
   careful.fresh = pool_->distrusted();
-  ASSERT_TRUE(careful.fresh ? pool_->Wait(careful, at(origin_), &error) : careful.Ask(*pool_, at(origin_)));
+  ASSERT_TRUE(careful.fresh ? pool_->Wait(careful, &error) : careful.Ask(*pool_, at(origin_)));
   Serve(0);
   EXPECT_TRUE(RunUntil(loop_, [&] { return careful.done(); })) << "it waits for a connection that nobody uses";
 }
@@ -77,7 +77,7 @@ TEST_F(PoolTest, AFreshConnectionThatIsRefusedFailsItsOwnRequest) {
   origin_.Close();
   careful.fresh = true;
   Error error;
-  if (pool_->Wait(careful, at(origin_), &error)) {
+  if (pool_->Wait(careful, &error)) {
     EXPECT_TRUE(RunUntil(loop_, [&] { return careful.failures == 1; }));
   }
   Serve(0);
@@ -87,8 +87,9 @@ TEST_F(PoolTest, AFreshConnectionThatIsRefusedFailsItsOwnRequest) {
 
 TEST_F(PoolTest, AWarmPoolHasAConnectionBeforeTheFirstRequestAndKeepsIt) {
   Make();
-  pool_->KeepWarm(at(origin_));
-  pool_->KeepWarm(at(origin_));
+  pool_->SetAddresses(at(origin_));
+  pool_->KeepWarm();
+  pool_->KeepWarm();
   ASSERT_TRUE(RunUntil(loop_, [&] { return origin_.connections() == 1; }));
   ASSERT_TRUE(RunUntil(loop_, [&] { return pool_->connections() == 1; }));
   Settle(loop_);
@@ -102,9 +103,10 @@ TEST_F(PoolTest, AWarmPoolHasAConnectionBeforeTheFirstRequestAndKeepsIt) {
 
 TEST_F(PoolTest, KeepingAPoolWarmWithNobodyThereDisturbsNothing) {
   Make();
+  pool_->SetAddresses(at(origin_));
   origin_.Close();
   for (int i = 0; i < 3; ++i) {
-    pool_->KeepWarm(at(origin_));
+    pool_->KeepWarm();
     Settle(loop_);
   }
   EXPECT_EQ(pool_->connections(), 0u);

@@ -23,7 +23,9 @@ namespace meridian::testing {
 // Accepts, collects what comes, sends what the test says. A "request" is a head, whole, that was not answered yet.
 class TestOrigin final : private ListenerSink {
  public:
-  explicit TestOrigin(Loop& loop) : loop_(loop), endpoint_(*ParseHostPort("127.0.0.1:0")) { Open(); }
+  explicit TestOrigin(Loop& loop, std::string_view at = "127.0.0.1:0") : loop_(loop), endpoint_(*ParseHostPort(at)) {
+    Open();
+  }
   ~TestOrigin() {
     for (auto& c : connections_) c->Close();
   }
@@ -188,9 +190,11 @@ class TestH2Origin final : private ListenerSink {
 // An address where connecting neither succeeds nor fails: a listener that never accepts, with its queue full.
 class FullListener {
  public:
-  FullListener() {
-    fd_[0] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    const SockAddr any = ToSockAddr(*ParseHostPort("127.0.0.1:0"));
+  explicit FullListener(std::string_view at = "127.0.0.1:0") {
+    const Endpoint endpoint = *ParseHostPort(at);
+    const int family = endpoint.v6 ? AF_INET6 : AF_INET;
+    fd_[0] = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    const SockAddr any = ToSockAddr(endpoint);
     Must(bind(fd_[0], any.get(), any.size) == 0 && listen(fd_[0], 0) == 0, "no full listener");
     sockaddr_storage name;
     socklen_t size = sizeof name;
@@ -198,7 +202,7 @@ class FullListener {
     endpoint_ = FromSockAddr(reinterpret_cast<sockaddr*>(&name));
     const SockAddr to = ToSockAddr(endpoint_);
     for (size_t i = 1; i < std::size(fd_); ++i) {
-      fd_[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+      fd_[i] = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
       connect(fd_[i], to.get(), to.size);
     }
   }

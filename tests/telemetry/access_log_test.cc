@@ -52,8 +52,8 @@ std::string PathInLog(std::string_view path) {
 
 TEST(AccessLogLine, TellsTheWholeStoryOfARequestThatFailedOver) {
   const std::array<AttemptRecord, 2> attempts = {{
-      {"eu-west-1", "http://192.0.2.1:80", "preferred", 0, "connect_failed", 120us, 1503us, false},
-      {"us-east-1", "h2c://192.0.2.2:80", "failover", 200, "", 1700us, 80ms, true},
+      {"eu-west-1", "http://192.0.2.1:80", "preferred", "192.0.2.1:80", 0, "connect_failed", 120us, 1503us, false},
+      {"us-east-1", "h2c://192.0.2.2:80", "failover", "[2001:db8::2]:80", 200, "", 1700us, 80ms, true},
   }};
   AccessRecord record;
   record.unix_us = 1'709'210'096'000'042;  // a 29th of February
@@ -78,9 +78,11 @@ TEST(AccessLogLine, TellsTheWholeStoryOfARequestThatFailedOver) {
             R"("authority":"shop.example","path":"/api/cart","request_id":"5f2a","route":"shop-api","service":"shop",)"
             R"("region":"us-east-1","status":200,"end":"complete","bytes_in":0,"bytes_out":10737418240,)"
             R"("duration_ms":90.123,"head_ms":81.700,"attempts":[)"
-            R"({"region":"eu-west-1","origin":"http://192.0.2.1:80","reason":"preferred","error":"connect_failed",)"
+            R"({"region":"eu-west-1","origin":"http://192.0.2.1:80","reason":"preferred",)"
+            R"("address":"192.0.2.1:80","error":"connect_failed",)"
             R"("start_ms":0.120,"time_ms":1.503,"reused":false},)"
-            R"({"region":"us-east-1","origin":"h2c://192.0.2.2:80","reason":"failover","status":200,)"
+            R"({"region":"us-east-1","origin":"h2c://192.0.2.2:80","reason":"failover",)"
+            R"("address":"[2001:db8::2]:80","status":200,)"
             R"("start_ms":1.700,"time_ms":80.000,"reused":true}]})"
             "\n");
 }

@@ -135,6 +135,8 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.origin_connections_opened, "meridian_origin_connections_opened_total 10"},
       {&w.origin_connections_closed, "meridian_origin_connections 9"},
       {&w.origin_connections_reused, "meridian_origin_connections_reused_total 1"},
+      {&w.origin_address_failures, "meridian_origin_address_failures_total 1"},
+      {&w.origin_address_left, "meridian_origin_address_left_total 1"},
       {&w.access_log_dropped, "meridian_access_log_dropped_total{reason=\"queue\"} 1"},
       {&w.retry_budget_exhausted, "meridian_retry_budget_exhausted_total 1"},
       {&w.replay_abandoned_length, "meridian_replay_abandoned_total{reason=\"length\"} 1"},
