@@ -1,6 +1,7 @@
 #include "net/resolver.h"
 
 #include <ares.h>
+#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <limits>
@@ -11,7 +12,7 @@
 namespace meridian {
 
 struct Resolver::Impl {
-  explicit Impl(Loop& l) : loop(l), timer(l, Bind<&Impl::OnTimer>(this)) {
+  Impl(Loop& l, const std::string& servers) : loop(l), timer(l, Bind<&Impl::OnTimer>(this)) {
     static const int library = ares_library_init(ARES_LIB_INIT_ALL);
     (void)library;
     ares_options options{};
@@ -21,6 +22,7 @@ struct Resolver::Impl {
     options.tries = 2;
     ok = ares_init_options(&channel, &options, ARES_OPT_SOCK_STATE_CB | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES) ==
          ARES_SUCCESS;
+    if (ok && !servers.empty()) ok = ares_set_servers_ports_csv(channel, servers.c_str()) == ARES_SUCCESS;
   }
   ~Impl() {
     closing = true;
@@ -48,6 +50,7 @@ struct Resolver::Impl {
     answer.ttl = kFailureTtl;
     if (status != ARES_SUCCESS) {
       answer.error = ares_strerror(status);
+      answer.none = status == ARES_ENODATA || status == ARES_ENOTFOUND;
       return answer;
     }
     int ttl = std::numeric_limits<int>::max();
@@ -73,6 +76,8 @@ struct Resolver::Impl {
       auto it = self->sockets.find(fd);
       if (it == self->sockets.end()) return;
       it->second->watch.Pause();  // c-ares closes the descriptor right after this call
+      it->second->closed = true;
+      it->second->more.Cancel();
       if (!self->closing) self->loop.Retire(std::move(it->second));
       self->sockets.erase(it);
       return;
@@ -84,12 +89,20 @@ struct Resolver::Impl {
     Socket(Impl& i, ares_socket_t f)
         : impl(i),
           fd(f),
+          more(i.loop, Bind<&Socket::OnReadable>(this)),
           watch(i.loop, f, Watch::Mode::kEdge, Bind<&Socket::OnReadable>(this), Bind<&Socket::OnWritable>(this)) {}
-    // c-ares reads until EAGAIN, so edges suffice.
-    void OnReadable() { impl.Process(fd, ARES_SOCKET_BAD); }
+    // c-ares takes one piece of an answer over TCP per call (its length, then itself). The next one has no edge of its
+    // own.
+    void OnReadable() {
+      impl.Process(fd, ARES_SOCKET_BAD);
+      int pending = 0;
+      if (!closed && ioctl(fd, FIONREAD, &pending) == 0 && pending > 0) more.NextTurn();
+    }
     void OnWritable() { impl.Process(ARES_SOCKET_BAD, fd); }
     Impl& impl;
     ares_socket_t fd;
+    bool closed = false;
+    Hook more;
     Watch watch;
   };
 
@@ -123,10 +136,11 @@ struct Resolver::Impl {
   std::vector<std::pair<ResolveAnswer, std::function<void(const ResolveAnswer&)>>> answers;
 };
 
-Resolver::Resolver(Loop& loop) : impl_(std::make_unique<Impl>(loop)) {}
+Resolver::Resolver(Loop& loop, const std::string& servers) : impl_(std::make_unique<Impl>(loop, servers)) {}
 Resolver::~Resolver() = default;
 
-void Resolver::Resolve(const std::string& host, uint16_t port, std::function<void(const ResolveAnswer&)> done) {
+void Resolver::Resolve(const std::string& host, uint16_t port, AddressFamily family,
+                       std::function<void(const ResolveAnswer&)> done) {
   if (!impl_->ok) {
     ResolveAnswer failed;
     failed.ttl = kFailureTtl;
@@ -136,7 +150,7 @@ void Resolver::Resolve(const std::string& host, uint16_t port, std::function<voi
     return;
   }
   ares_addrinfo_hints hints{};
-  hints.ai_family = AF_UNSPEC;
+  hints.ai_family = family == AddressFamily::kAny ? AF_UNSPEC : family == AddressFamily::kV6 ? AF_INET6 : AF_INET;
   hints.ai_socktype = SOCK_STREAM;
   ares_getaddrinfo(impl_->channel, host.c_str(), nullptr, &hints, &Impl::OnAnswer,
                    new Impl::Query{impl_.get(), port, std::move(done)});

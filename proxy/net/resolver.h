@@ -4,6 +4,7 @@
 // no resolver. At most kMaxAddresses per answer.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -14,10 +15,13 @@
 
 namespace meridian {
 
+enum class AddressFamily : uint8_t { kAny, kV4, kV6 };
+
 struct ResolveAnswer {
   std::vector<Endpoint> endpoints;  // empty: failed
   Duration ttl{};                   // in [kMinTtl, kMaxTtl]; for failures kFailureTtl
   std::string error;                // "NXDOMAIN", "timeout", …; empty on success
+  bool none = false;                // failed, because the name has no such address: an answer, too
 };
 
 class Resolver {
@@ -27,10 +31,12 @@ class Resolver {
   static constexpr Duration kFailureTtl = 5s;
   static constexpr size_t kMaxAddresses = 32;
 
-  explicit Resolver(Loop& loop);
+  // `servers`: "127.0.0.1:53,…" instead of the system's.
+  explicit Resolver(Loop& loop, const std::string& servers = "");
   ~Resolver();
   // Off the hot path, hence std::function.
-  void Resolve(const std::string& host, uint16_t port, std::function<void(const ResolveAnswer&)> done);
+  void Resolve(const std::string& host, uint16_t port, AddressFamily family,
+               std::function<void(const ResolveAnswer&)> done);
 
  private:
   struct Impl;
