@@ -14,6 +14,25 @@ namespace meridian {
 namespace {
 
 constexpr Error kConnectFailed{ErrorCode::kConnectFailed, Fault::kOrigin, Retry::kAlways, "connect failed"};
+constexpr Error kWeLack{ErrorCode::kConnectFailed, Fault::kSelf, Retry::kAlways,
+                        "no socket (descriptors, ports, memory?)"};
+// How long the kernel is given to find memory.
+constexpr Duration kSendPause = 10ms;
+
+// Says nothing about the peer.
+Error ConnectError(int code) {
+  switch (code) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+    case EAGAIN:         // no local port, …
+    case EADDRNOTAVAIL:  // … or no local address
+      return kWeLack;
+    default:
+      return kConnectFailed;
+  }
+}
 
 }  // namespace
 
@@ -24,14 +43,15 @@ void SetNoDelay(int fd) {
 
 int StartConnect(const Endpoint& to, Error* error) {
   const int fd = socket(to.v6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  // A family that this machine does not have is no lack: another address may be of another one.
   if (fd < 0) {
-    *error = {ErrorCode::kConnectFailed, Fault::kSelf, Retry::kAlways, "no socket (descriptors?)"};
+    *error = ConnectError(errno);
     return -1;
   }
   SetNoDelay(fd);
   const SockAddr address = ToSockAddr(to);
   if (connect(fd, address.get(), address.size) != 0 && errno != EINPROGRESS) {
-    *error = kConnectFailed;
+    *error = ConnectError(errno);
     close(fd);
     return -1;
   }
@@ -39,7 +59,11 @@ int StartConnect(const Endpoint& to, Error* error) {
 }
 
 TcpSocket::TcpSocket(Loop& loop, int fd, bool connecting, Callback readable, Callback writable)
-    : fd_(fd), connecting_(connecting), watch_(loop, fd, Watch::Mode::kEdge, readable, writable) {}
+    : loop_(loop),
+      writable_(writable),
+      fd_(fd),
+      connecting_(connecting),
+      watch_(loop, fd, Watch::Mode::kEdge, readable, writable) {}
 
 TcpSocket::~TcpSocket() {
   if (abort_) {
@@ -97,10 +121,18 @@ bool TcpSocket::SendAll(std::span<const uint8_t> bytes, size_t* sent) {
       continue;
     }
     if (errno == EINTR) continue;
-    // ENOBUFS: the kernel is short of memory for a moment; the next writable edge tries again.
-    return errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return true;
+    if (errno != ENOBUFS && errno != ENOMEM) return false;
+    SendLater();
+    return true;
   }
   return true;
+}
+
+// The kernel is short of memory for a moment. No edge follows, since the socket itself has room.
+void TcpSocket::SendLater() {
+  if (!send_timer_) send_timer_ = std::make_unique<Timer>(loop_, writable_);
+  send_timer_->Arm(kSendPause);
 }
 
 bool TcpSocket::Unacknowledged(uint64_t mark) const {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -47,6 +48,9 @@ class TcpSocket {
 
  private:
   bool SendAll(std::span<const uint8_t> bytes, size_t* sent);
+  void SendLater();
+  Loop& loop_;
+  const Callback writable_;
   int fd_;
   bool connecting_;
   bool abort_ = false;
@@ -54,6 +58,7 @@ class TcpSocket {
   uint64_t handed_ = 0;
   std::vector<uint8_t> kept_;
   size_t kept_at_ = 0;
+  std::unique_ptr<Timer> send_timer_;  // made when the kernel had no memory once
   Watch watch_;
 };
 

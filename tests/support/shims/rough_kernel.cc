@@ -1,6 +1,6 @@
-// LD_PRELOAD: a kernel that interrupts system calls and takes less than it is given, at random but the same each time.
-// MERIDIAN_ROUGH_SEED is the seed. (It never gives less than it has: an edge-triggered reader may take a short read for
-// the end of what there is.)
+// LD_PRELOAD: a kernel that interrupts system calls, takes less than it is given and has no memory for a moment, at
+// random but the same each time. MERIDIAN_ROUGH_SEED is the seed. (It never gives less than it has: an edge-triggered
+// reader may take a short read for the end of what there is.)
 #include <dlfcn.h>
 #include <sys/socket.h>
 #include <sys/types.h>
@@ -29,6 +29,12 @@ bool Interrupted() {
   return true;
 }
 
+bool OutOfMemory() {
+  if (Next() % 8 != 0) return false;
+  errno = ENOBUFS;
+  return true;
+}
+
 size_t Less(size_t size) { return size > 1 && Next() % 2 == 0 ? 1 + Next() % (size - 1) : size; }
 
 template <typename F>
@@ -42,7 +48,7 @@ extern "C" {
 
 ssize_t send(int fd, const void* bytes, size_t size, int flags) {
   static const auto real = Real<ssize_t (*)(int, const void*, size_t, int)>("send");
-  return Interrupted() ? -1 : real(fd, bytes, Less(size), flags);
+  return Interrupted() || OutOfMemory() ? -1 : real(fd, bytes, Less(size), flags);
 }
 
 ssize_t recv(int fd, void* bytes, size_t size, int flags) {
