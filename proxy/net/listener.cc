@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "net/tcp_socket.h"
 
@@ -35,14 +36,19 @@ int OpenListenSocket(const Endpoint& address, bool reuse_port, Endpoint* bound, 
 Listener::Listener(Loop& loop, int fd, ListenerSink& sink)
     : sink_(sink),
       fd_(fd),
-      reserve_fd_(open("/dev/null", O_RDONLY | O_CLOEXEC)),
       resume_(loop, Bind<&Listener::OnResume>(this)),
-      watch_(std::make_unique<Watch>(loop, fd, Watch::Mode::kLevelRead, Bind<&Listener::OnReadable>(this))) {}
+      watch_(std::make_unique<Watch>(loop, fd, Watch::Mode::kLevelRead, Bind<&Listener::OnReadable>(this))) {
+  Reserve();
+}
 
 Listener::~Listener() {
   watch_.reset();
   close(fd_);
   if (reserve_fd_ >= 0) close(reserve_fd_);
+}
+
+void Listener::Reserve() {
+  if (reserve_fd_ < 0) reserve_fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
 void Listener::OnReadable() {
@@ -72,10 +78,10 @@ void Listener::OnReadable() {
 void Listener::Pause() {
   if (reserve_fd_ >= 0) {
     // Let one client go instead of leaving it to its timeout.
-    close(reserve_fd_);
+    close(std::exchange(reserve_fd_, -1));
     const int fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd >= 0) close(fd);
-    reserve_fd_ = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    Reserve();
   }
   paused_ = true;
   watch_->Pause();
@@ -85,6 +91,7 @@ void Listener::Pause() {
 
 void Listener::OnResume() {
   paused_ = false;
+  Reserve();  // somebody else may have taken it
   watch_->Resume();
 }
 

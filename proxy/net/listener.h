@@ -37,9 +37,10 @@ class Listener {
   void OnReadable();
   void OnResume();
   void Pause();
+  void Reserve();
   ListenerSink& sink_;
   int fd_;
-  int reserve_fd_;
+  int reserve_fd_ = -1;
   bool paused_ = false;
   Timer resume_;
   std::unique_ptr<Watch> watch_;
