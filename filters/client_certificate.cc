@@ -10,9 +10,10 @@ constexpr std::string_view kCert = "client-cert";
 constexpr std::string_view kChain = "client-cert-chain";
 constexpr std::string_view kOwned[] = {kCert, kChain, "x-forwarded-client-cert"};
 
-bool IsOwned(std::string_view name) {
-  return std::any_of(std::begin(kOwned), std::end(kOwned),
-                     [&](std::string_view owned) { return IsSameField(name, owned); });
+bool IsOwned(const Header& h) {
+  return h.id == HeaderId::kOther && std::any_of(std::begin(kOwned), std::end(kOwned), [&](std::string_view owned) {
+           return h.name.size() == owned.size() && IsSameField(h.name, owned);
+         });
 }
 
 }  // namespace
@@ -23,7 +24,7 @@ std::optional<LocalReply> ClientCertificateHeader::OnRequest(RequestHead& reques
   const auto certs = std::count_if(headers.begin(), headers.end(), [](const Header& h) { return h.name == kCert; });
   const bool believed = trust_ && context.trusted_peer && certificate.empty() && certs == 1;
   const auto owned = [&](const Header& h) {
-    return IsOwned(h.name) && !(believed && (h.name == kCert || h.name == kChain));
+    return IsOwned(h) && !(believed && (h.name == kCert || h.name == kChain));
   };
   headers.RemoveIf(owned);
   if (!certificate.empty()) headers.Add(kCert, headers.arena()->Copy(certificate));
@@ -32,7 +33,7 @@ std::optional<LocalReply> ClientCertificateHeader::OnRequest(RequestHead& reques
 
 // Not even a trusted proxy says it behind a body.
 void ClientCertificateHeader::OnRequestTrailers(HeaderBlock& trailers, const StreamContext&) const {
-  trailers.RemoveIf([](const Header& h) { return IsOwned(h.name); });
+  trailers.RemoveIf(IsOwned);
 }
 
 }  // namespace meridian

@@ -57,32 +57,12 @@ void Exchange::operator delete(void* p) {
   }
 }
 
-Exchange::State Exchange::Next(State state, Event event) {
-  // Rows: state. Columns: head read, refused, answered, gave up, stream over.
-  using enum State;
-  static constexpr State kTable[5][5] = {
-      /* Receiving */ {kTrying, kReplying, kNone, kNone, kDone},
-      /* Trying    */ {kNone, kReplying, kRelaying, kReplying, kDone},
-      /* Relaying  */ {kNone, kNone, kNone, kNone, kDone},
-      /* Replying  */ {kNone, kNone, kNone, kNone, kDone},
-      /* Done      */ {kNone, kNone, kNone, kNone, kNone},
-  };
-  return kTable[static_cast<size_t>(state)][static_cast<size_t>(event)];
-}
-
-bool Exchange::Possible(Event event) {
-  if (Next(state_, event) != State::kNone) return true;
+bool Exchange::Impossible() {
 #ifndef NDEBUG
   std::abort();
 #endif
   context_.stats().impossible_events.Add();
   return false;
-}
-
-bool Exchange::Move(Event event) {
-  if (!Possible(event)) return false;
-  state_ = Next(state_, event);
-  return true;
 }
 
 Exchange::Exchange(WorkerContext& context, ClientConnection& connection, ServerStream& stream)

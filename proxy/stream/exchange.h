@@ -40,10 +40,23 @@ class Exchange final : public ConnectionExchange,
   enum class Event : uint8_t { kHeadRead, kRefused, kAnswered, kGaveUp, kStreamOver };
   static constexpr Error kDeadline{ErrorCode::kDeadline, Fault::kOrigin, Retry::kNever, "the request ran out of time"};
   static constexpr Error kNotSwitched{ErrorCode::kProtocol, Fault::kOrigin, Retry::kNever, "no switch to a WebSocket"};
-  static State Next(State state, Event event);  // kNone: it can't happen there
+  // Rows: state. Columns: head read, refused, answered, gave up, stream over. kNone: it can't happen there.
+  static constexpr State kNext[5][5] = {
+      /* Receiving */ {State::kTrying, State::kReplying, State::kNone, State::kNone, State::kDone},
+      /* Trying    */ {State::kNone, State::kReplying, State::kRelaying, State::kReplying, State::kDone},
+      /* Relaying  */ {State::kNone, State::kNone, State::kNone, State::kNone, State::kDone},
+      /* Replying  */ {State::kNone, State::kNone, State::kNone, State::kNone, State::kDone},
+      /* Done      */ {State::kNone, State::kNone, State::kNone, State::kNone, State::kNone},
+  };
+  State Next(Event event) const { return kNext[static_cast<size_t>(state_)][static_cast<size_t>(event)]; }
   // False: it can't happen now. Then there is nothing to do but to return; it is counted, and a crash in debug.
-  bool Possible(Event event);
-  bool Move(Event event);
+  bool Possible(Event event) { return Next(event) != State::kNone || Impossible(); }
+  bool Impossible();
+  bool Move(Event event) {
+    if (!Possible(event)) return false;
+    state_ = Next(event);
+    return true;
+  }
 
   // RequestHandler
   Arena& arena() override { return arena_; }

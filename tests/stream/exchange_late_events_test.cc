@@ -92,8 +92,9 @@ TEST_F(LateEventTest, ARefusalOfWhatWasAnsweredIsRefused) {
 
 TEST_F(LateEventTest, AStreamEndsOnce) {
   Begin();
-  exchange_->OnStreamClosed(true);
-  CannotHappen([&] { std::exchange(exchange_, nullptr)->OnStreamClosed(true); });
+  RequestHandler* closed = std::exchange(exchange_, nullptr);
+  closed->OnStreamClosed(true);
+  CannotHappen([&] { closed->OnStreamClosed(true); });
 }
 
 // A head that is refused, and was timed out.
