@@ -17,6 +17,7 @@ namespace meridian {
 class WireOwner {
  public:
   virtual void OnWireReady() = 0;                      // connected and handshaken; now SetCodec
+  virtual void OnWireConnected() {}                    // to a peer that is asked for TLS now
   virtual void OnWireActivity(size_t bytes_read) = 0;  // bytes were fed to the codec
   virtual void OnWireFlushed() {}                      // output left, which may have ended streams
   // The end; the codec heard OnClosed before. Retire the wire.
@@ -59,6 +60,7 @@ class Wire final : public TransportSink, public CodecHost {
   Duration RoundTrip() const override { return transport_ ? transport_->RoundTrip() : Duration::zero(); }
 
  private:
+  void OnTransportConnected() override { owner_.OnWireConnected(); }
   void OnTransportReady() override;
   void OnTransportReadable() override;
   void OnTransportWritable() override;

@@ -245,6 +245,7 @@ class TlsTransport final : public Transport {
       Fail(error);
       return false;
     }
+    sink_.OnTransportConnected();
     return true;
   }
 

@@ -25,6 +25,7 @@ inline constexpr std::string_view kCertificateRefused = "client certificate refu
 
 class TransportSink {
  public:
+  virtual void OnTransportConnected() {}                  // TCP is; with TLS the handshake begins
   virtual void OnTransportReady() = 0;                    // connected and, with TLS, handshaken
   virtual void OnTransportReadable() = 0;                 // only after ready
   virtual void OnTransportWritable() = 0;                 // what was kept is gone

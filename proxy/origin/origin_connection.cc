@@ -61,12 +61,6 @@ void OriginConnection::OnWireClosed(const Error& error) {
   owner_->OnConnectionGone(*this, error);
 }
 
-void OriginConnection::OnConnectTimeout() {
-  if (!connected()) return wire_.Close(kConnectTimeout, true);
-  // TLS has a time of its own, from when TCP was connected at the latest.
-  if (shaking_hands_ || !options_.tls) return wire_.Close(kTlsTimeout, true);
-  shaking_hands_ = true;
-  connect_timer_.Arm(options_.tls_timeout);
-}
+void OriginConnection::OnConnectTimeout() { wire_.Close(connected() ? kTlsTimeout : kConnectTimeout, true); }
 
 }  // namespace meridian

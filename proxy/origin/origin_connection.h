@@ -81,6 +81,8 @@ class OriginConnection final : public WireOwner, public Disposable {
   TimePoint idle_since{};
 
  private:
+  // TLS has a time of its own.
+  void OnWireConnected() override { connect_timer_.Arm(options_.tls_timeout); }
   void OnWireReady() override;
   void OnWireActivity(size_t) override { owner_->OnConnectionRoom(*this); }
   void OnWireFlushed() override { owner_->OnConnectionRoom(*this); }
@@ -96,8 +98,7 @@ class OriginConnection final : public WireOwner, public Disposable {
   std::string address_;
   std::unique_ptr<ClientCodec> codec_;  // outlives the wire
   Wire wire_;
-  Timer connect_timer_;
-  bool shaking_hands_ = false;  // the timer is that of TLS
+  Timer connect_timer_;  // then that of TLS
 };
 
 }  // namespace meridian

@@ -5,7 +5,7 @@
 namespace meridian {
 namespace {
 
-constexpr Duration kSweepInterval = 1s;
+constexpr Duration kSweepInterval = 1s;  // or an eighth of `idle_timeout`, if that is less
 // A connection that serves one client connection only waits no longer than its next request takes, as a rule.
 constexpr Duration kOneClientIdle = 5s;
 constexpr Error kPoolFull{ErrorCode::kPoolFull, Fault::kSelf, Retry::kAlways, "too many requests wait for this origin"};
@@ -188,7 +188,7 @@ bool OriginPool::Connect(PoolGroup& group, Error* error, bool one_request) {
   ++group.members;
   if (!one_request) ++group.connecting;
   dials_.push_back(std::move(dial));
-  if (!sweep_timer_.armed()) sweep_timer_.Arm(kSweepInterval);
+  if (!sweep_timer_.armed()) sweep_timer_.Arm(std::min(kSweepInterval, options_.limits.idle_timeout / 8));
   return true;
 }
 
@@ -361,7 +361,7 @@ void OriginPool::Sweep() {
   for (OriginConnection* c : stuck) c->Abandon();
   for (OriginConnection* c : useless) c->Close();
   for (OriginConnection* c : old) c->Close();
-  if (connections() > 0) sweep_timer_.Arm(kSweepInterval);
+  if (connections() > 0) sweep_timer_.Arm(std::min(kSweepInterval, options_.limits.idle_timeout / 8));
 }
 
 void OriginPool::Drain() {

@@ -167,6 +167,27 @@ TEST_F(PoolTest, SilentConnectionsAreClosedAfterTheIdleTimeout) {
   EXPECT_EQ(counters_.closed, 1u);
 }
 
+// It was looked for once a second, so that one second could be two.
+TEST_F(PoolTest, TheIdleTimeoutEndsBetweenOnceAndOneAndAQuarterOfIt) {
+  size_t c = 0;
+  for (const Duration idle : {Duration(1s), PoolModel{}.idle_timeout}) {
+    OriginPool::Options options;
+    options.limits.idle_timeout = idle;
+    options.warm = false;
+    pool_ = std::make_unique<OriginPool>(loop_, options);
+    Asker one;
+    ASSERT_TRUE(one.Ask(*pool_, at(origin_)));
+    ASSERT_TRUE(RunUntil(loop_, [&] { return origin_.requests(c) > 0; }));
+    loop_.Advance(idle / 3);  // its answer comes between two looks
+    Serve(c++);
+    ASSERT_TRUE(RunUntil(loop_, [&] { return one.done(); }));
+    const TimePoint begin = loop_.Now();
+    while (pool_->connections() > 0 && loop_.Now() - begin < 2 * idle) loop_.Advance(idle / 100);
+    EXPECT_GE(loop_.Now() - begin, idle);
+    EXPECT_LE(loop_.Now() - begin, idle + idle / 4);
+  }
+}
+
 TEST_F(PoolTest, AConnectionTheOriginClosedIsNotUsedAgain) {
   Make();
   Asker one, two;

@@ -185,6 +185,17 @@ TEST_P(TimersTest, AConnectHasItsTime) {
   InTime(service().timeouts.connect, [&] { return HasStatus(504); });
 }
 
+TEST_P(TimersTest, AHandshakeHasItsTimeBehindTheConnect) {
+  service().timeouts.tls = Short(1s);
+  OneRegion();
+  service().regions[0].origins[0].protocol = OriginProtocol::kHttps;
+  service().tls.verify = false;
+  Start();
+  Get();
+  ASSERT_TRUE(When([&] { return !origins_[0]->received(0).empty(); })) << "a ClientHello";
+  InTime(service().timeouts.tls, [&] { return HasStatus(504) || HasStatus(502); });
+}
+
 // ---- timeouts.stall, idle: answers
 // -----------------------------------------------------------------------------------
 
