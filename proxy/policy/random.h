@@ -1,4 +1,5 @@
-// SplitMix64: the one generator of jitter, request ids and starting points. Not for secrets.
+// SplitMix64: the generator of jitter and starting points. Not for secrets, and not for what strangers can read: one
+// number gives its state away (policy/keyed_random.h).
 #pragma once
 
 #include <cstdint>

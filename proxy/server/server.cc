@@ -26,10 +26,11 @@ sigset_t SignalSet() {
   return set;
 }
 
-uint64_t RandomSeed() {
-  uint64_t seed = 0;
-  if (getrandom(&seed, sizeof seed, 0) != sizeof seed) seed = static_cast<uint64_t>(getpid()) << 32;
-  return seed;
+// Up to 256 bytes come whole (getrandom(2)).
+template <class T>
+bool FromKernel(T* out) {
+  static_assert(sizeof *out <= 256);
+  return getrandom(out, sizeof *out, 0) == static_cast<ssize_t>(sizeof *out);
 }
 
 // min(50 000, half of the descriptors − 64): each request may need one towards its origin.
@@ -134,13 +135,20 @@ bool Server::Open(std::string* error) {
   }
   std::vector<std::vector<WorkerListener>> sockets(count);
   if (!OpenListeners(&sockets, error)) return false;
-  controller_ = std::make_unique<Controller>(loop_, model_, *origin_tls_, RandomSeed());
+  uint64_t seed = 0;
+  std::vector<WorkerSeeds> seeds(count);
+  const auto from_kernel = [](WorkerSeeds& s) { return FromKernel(&s.ids) && FromKernel(&s.clients); };
+  if (!FromKernel(&seed) || !std::all_of(seeds.begin(), seeds.end(), from_kernel)) {
+    *error = "no random numbers from the kernel";  // to guess them would be to give them away
+    return false;
+  }
+  controller_ = std::make_unique<Controller>(loop_, model_, *origin_tls_, seed);
   controller_->SetAccessLog(access_log_.get());
   controller_->SetTls(tls_.get());
   const ClientSettings settings = SettingsOf(config_, count);
   for (size_t i = 0; i < count; ++i) {
     workers_.push_back(std::make_unique<Worker>(std::move(sockets[i]), controller_->snapshot(), *origin_tls_, settings,
-                                                *controller_, access_log_.get(), RandomSeed()));
+                                                *controller_, access_log_.get(), seeds[i]));
     controller_->AddWorker(*workers_.back());
   }
   if (config_.admin) {

@@ -50,13 +50,13 @@ class Worker::Door final : private ListenerSink {
 
 Worker::Worker(std::vector<WorkerListener> listeners, std::shared_ptr<const Snapshot> first,
                const OriginTlsContexts& tls, const ClientSettings& settings, OutcomeSink& outcomes,
-               AccessLogWriter* log, uint64_t seed)
+               AccessLogWriter* log, const WorkerSeeds& seeds)
     : settings_(settings),
       timeouts_{settings.handshake_timeout, settings.idle_timeout},
       sockets_(std::move(listeners)),
-      context_(std::make_unique<WorkerContext>(loop_, std::move(first), tls, settings_, outcomes, log, seed)),
+      context_(std::make_unique<WorkerContext>(loop_, std::move(first), tls, settings_, outcomes, log, seeds.ids)),
       stats_(&context_->stats()),
-      clients_(settings.max_connections_per_client, seed),
+      clients_(settings.max_connections_per_client, seeds.clients),
       drain_timer_(loop_, Bind<&Worker::FinishDrain>(this)),
       second_timer_(loop_, Bind<&Worker::OnSecond>(this)) {}
 

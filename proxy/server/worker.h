@@ -27,11 +27,17 @@ struct WorkerListener {
   bool ExpectsProxyHeader(const Endpoint& peer) const;
 };
 
+// Each from the kernel: what one of them lets out must not say anything about the other.
+struct WorkerSeeds {
+  RandomKey ids{};       // and all that is drawn
+  uint64_t clients = 0;  // of the table of their networks
+};
+
 class Worker final : public WorkerHandle, private ConnectionHost {
  public:
   // Owns the descriptors in `listeners`. `outcomes` outlives the worker.
   Worker(std::vector<WorkerListener> listeners, std::shared_ptr<const Snapshot> first, const OriginTlsContexts& tls,
-         const ClientSettings& settings, OutcomeSink& outcomes, AccessLogWriter* log, uint64_t seed);
+         const ClientSettings& settings, OutcomeSink& outcomes, AccessLogWriter* log, const WorkerSeeds& seeds);
   ~Worker();
 
   // Spawns the thread. `on_drained` is called on it once a drain is complete.

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "policy/random.h"
-
 namespace meridian {
 namespace {
 
@@ -53,13 +51,14 @@ OriginPool::Options PoolOptionsFor(const Model& model, uint16_t service, const O
 }
 
 WorkerContext::WorkerContext(Loop& loop, std::shared_ptr<const Snapshot> first, const OriginTlsContexts& tls,
-                             const ClientSettings& settings, OutcomeSink& outcomes, AccessLogWriter* log, uint64_t seed)
+                             const ClientSettings& settings, OutcomeSink& outcomes, AccessLogWriter* log,
+                             const RandomKey& key)
     : stats_(first->model->CountServiceRegions(), first->model->routes.size(), first->model->CountArms()),
       loop_(loop),
       settings_(settings),
       outcome_sink_(outcomes),
       log_(log),
-      random_(seed),
+      random_(key),
       overload_(settings.buffer_memory),
       batch_timer_(loop, Bind<&WorkerContext::SendOutcomes>(this)),
       urgent_(loop, Bind<&WorkerContext::SendOutcomes>(this)),
@@ -104,8 +103,6 @@ void WorkerContext::SetSnapshot(std::shared_ptr<const Snapshot> snapshot) {
 OriginPool& WorkerContext::Pool(uint16_t service, uint16_t region, uint16_t origin) {
   return *region_states_[RegionIndex(service, region)].pools[origin];
 }
-
-uint64_t WorkerContext::Random() { return SplitMix64(random_); }
 
 const Overload& WorkerContext::memory() {
   const OverloadLevel before = overload_.level();

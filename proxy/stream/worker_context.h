@@ -9,6 +9,7 @@
 
 #include "origin/pool.h"
 #include "policy/breaker.h"
+#include "policy/keyed_random.h"
 #include "policy/latency_window.h"
 #include "policy/overload.h"
 #include "policy/plan_builder.h"
@@ -117,7 +118,7 @@ struct ClientSettings {
 class WorkerContext {
  public:
   WorkerContext(Loop& loop, std::shared_ptr<const Snapshot> first, const OriginTlsContexts& tls,
-                const ClientSettings& settings, OutcomeSink& outcomes, AccessLogWriter* log, uint64_t seed);
+                const ClientSettings& settings, OutcomeSink& outcomes, AccessLogWriter* log, const RandomKey& key);
   ~WorkerContext();
 
   Loop& loop() { return loop_; }
@@ -137,7 +138,8 @@ class WorkerContext {
   RouteCells& route_cells(uint16_t route) { return stats_.routes[route]; }
   ArmCells& arm_cells(uint16_t route, uint16_t arm) { return stats_.arms[routes_[route].first_arm + arm]; }
   WorkerStats& stats() { return stats_; }
-  uint64_t Random();
+  // Not to be foretold from others.
+  uint64_t Random() { return random_.Next(); }
   // How full the buffers are now.
   const Overload& memory();
   void PublishMemory();  // every second
@@ -199,7 +201,7 @@ class WorkerContext {
   const ClientSettings settings_;
   OutcomeSink& outcome_sink_;
   AccessLogWriter* log_;
-  uint64_t random_;
+  KeyedRandom random_;
   Overload overload_;
   uint64_t replay_bytes_ = 0;  // reserved now
   WorldRef world_;

@@ -55,7 +55,7 @@ class ExchangeWorld : private ConnectionHost, private OutcomeSink {
     Must(tls_ != nullptr, problem);
     settings_.access_log = true;
     OutcomeSink& outcomes = *this;
-    context_ = std::make_unique<WorkerContext>(loop_, MakeSnapshot(), *tls_, settings_, outcomes, log, 1);
+    context_ = std::make_unique<WorkerContext>(loop_, MakeSnapshot(), *tls_, settings_, outcomes, log, RandomKey{1});
     Connect();
   }
   // A snapshot of the world as the members below have it now.
