@@ -259,7 +259,7 @@ Reply OneDrill(AdminBackend& backend, const AdminRequest& request, std::string_v
 }
 
 Reply Ready(AdminBackend& backend) {
-  const Status status = backend.GetStatus();
+  const Readiness status = backend.GetReadiness();
   if (status.draining) return Text(503, kText, "draining\n");
   if (!status.ready) return Text(503, kText, "starting\n");
   return Text(200, kText, "ok\n");

@@ -33,10 +33,16 @@ struct AdminResponse {
   std::string body;
 };
 
+struct Readiness {
+  bool ready = false, draining = false;
+};
+
 // The world behind the API; implemented by control/controller.
 class AdminBackend {
  public:
   virtual ~AdminBackend() = default;
+  // Asked many times a second by some: without the work of a whole status.
+  virtual Readiness GetReadiness() = 0;
   virtual Status GetStatus() = 0;
   virtual std::string Metrics() = 0;  // text exposition format
   // Applies at once to all workers. Returns the new version (the ETag). REQUIRES: one weight per arm, not all zero.
@@ -47,6 +53,8 @@ class AdminBackend {
   virtual uint64_t StartDrill(const DrillRequest& request, const std::string& by, std::string* error) = 0;
   // False: it does not run (any more).
   virtual bool CancelDrill(uint64_t id) = 0;
+  // A connection to the endpoint was closed so that another could come in.
+  virtual void OnAdminConnectionReplaced() {}
 };
 
 // `self`: the bound address, "127.0.0.1:9901".

@@ -1,6 +1,6 @@
 #include "control/admin_server.h"
 
-#include <unistd.h>
+#include <utility>
 
 #include "stream/error_reply.h"
 
@@ -122,11 +122,17 @@ AdminServer::~AdminServer() {
   while (connections_) connections_->Close();
 }
 
+void AdminServer::MakePlace() {
+  // Answers take no time of ours, so whoever is not idle keeps us waiting, too.
+  const auto merit = [](const ClientConnection& c) { return std::pair(c.active_streams() > 0, c.last_activity()); };
+  ClientConnection* least = connections_;  // the list has the newest first
+  for (ClientConnection* c = connections_; c; c = c->next) least = merit(*c) <= merit(*least) ? c : least;
+  least->Close();
+  backend_.OnAdminConnectionReplaced();
+}
+
 void AdminServer::OnAccept(int fd, const Endpoint& peer) {
-  if (connection_count_ >= kMaxConnections) {
-    close(fd);
-    return;
-  }
+  if (connection_count_ >= kMaxConnections) MakePlace();
   ConnectionHost& host = *this;
   auto connection = std::make_unique<ClientConnection>(loop_, host, limits_, timeouts_, peer, bound_.port);
   if (!connection->Start(fd, nullptr)) return;

@@ -1,7 +1,8 @@
 // The admin endpoint: the same codecs as the data path, on the control loop, in front of HandleAdmin.
 //
-// Bounded: kMaxConnections connections, kMaxBody bytes of request body, the usual header limits. Loopback only (the
-// config checks).
+// Bounded: kMaxConnections connections (for one more the one that is idle longest goes, or the oldest if none is, so
+// that nobody is shut out by those who keep theirs), kMaxBody bytes of request body, the usual header limits. Loopback
+// only (the config checks).
 #pragma once
 
 #include <memory>
@@ -29,6 +30,7 @@ class AdminServer final : private ListenerSink, private ConnectionHost {
   AdminServer(Loop& loop, AdminBackend& backend) : loop_(loop), backend_(backend) {}
   void OnAccept(int fd, const Endpoint& peer) override;
   void OnAcceptPaused() override {}
+  void MakePlace();
   std::unique_ptr<ConnectionExchange> NewExchange(ClientConnection& connection, ServerStream& stream) override;
   void OnConnectionClosed(ClientConnection& connection, const Error& error) override;
 

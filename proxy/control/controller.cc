@@ -370,8 +370,10 @@ Status Controller::GetStatus() {
   status.uptime_s = ToSeconds(loop_.Now() - started_);
   status.dns_failures = endpoint_feed_.failures();
   if (tls_) tls_->Fill(&status);
-  status.ready = ready_ && !draining_;
-  status.draining = draining_;
+  const auto [ready, draining] = GetReadiness();
+  status.ready = ready;
+  status.draining = draining;
+  status.admin_connections_replaced = admin_connections_replaced_;
   for (const WorkerStats* worker : stats_) {
     status.buffer_bytes += worker->buffer_bytes.Get();
     status.overload_level = std::max(status.overload_level, static_cast<int>(worker->overload_level.Get()));

@@ -57,6 +57,8 @@ class Controller final : public AdminBackend, public OutcomeSink, private ProbeS
   void SetDraining();
 
   // AdminBackend
+  Readiness GetReadiness() override { return {ready_ && !draining_, draining_}; }
+  void OnAdminConnectionReplaced() override { ++admin_connections_replaced_; }
   Status GetStatus() override;
   std::string Metrics() override;
   uint64_t SetWeights(const std::string& route, const std::vector<uint32_t>& weights, const std::string& by) override;
@@ -137,6 +139,7 @@ class Controller final : public AdminBackend, public OutcomeSink, private ProbeS
   std::function<void()> on_ready_;
   bool ready_ = false;
   bool draining_ = false;
+  uint64_t admin_connections_replaced_ = 0;
   TimePoint last_ranking_{};
   Hook publish_hook_;
   Timer tick_timer_;

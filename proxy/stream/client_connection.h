@@ -77,6 +77,8 @@ class ClientConnection final : public Disposable, private WireOwner, private Ser
   void StartDrain();
   // The same, in order, for a connection that takes too much. False: it was told already.
   bool SendAway();
+  // The end of the last exchange, or when it began.
+  TimePoint last_activity() const { return last_activity_; }
   size_t active_streams() const { return codec_ ? codec_->active_streams() : 0; }
   void Close();
   void Cut();  // by RST: it reads nothing

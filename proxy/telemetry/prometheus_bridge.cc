@@ -154,6 +154,7 @@ constexpr LabelledCell kLimits[] = {
     {"memory_connections", &WorkerStats::limit_memory_connections},
     {"proxy_headers", &WorkerStats::limit_proxy_headers},
     {"header_bytes", &WorkerStats::limit_header_bytes},
+    {"expressions", &WorkerStats::limit_expressions},
     {"hops", &WorkerStats::limit_hops},
     {"resets", &WorkerStats::limit_resets},
     {"streams", &WorkerStats::limit_streams},
@@ -559,6 +560,9 @@ void AddOcsp(Page& page, const Status& status) {
 
 void AddProcess(Page& page, const Status& status) {
   page.AddGauge("meridian_ready", "1 if this edge takes traffic.", status.ready ? 1 : 0);
+  page.AddCounter("meridian_admin_connections_replaced_total",
+                  "Connections to the admin endpoint closed for another one, since there were too many.",
+                  status.admin_connections_replaced);
   page.AddGauge("meridian_draining", "1 while this edge finishes its last requests.", status.draining ? 1 : 0);
   page.AddGauge("meridian_uptime_seconds", "Time since the start.", status.uptime_s);
   page.AddGauge("meridian_workers", "Worker threads.", status.workers);

@@ -144,6 +144,7 @@ struct Status {
   uint64_t certificate_reloads = 0, certificate_reloads_failed = 0;
   std::vector<OcspStatus> ocsp;  // by file, each once
   uint64_t ocsp_reloads = 0, ocsp_reloads_failed = 0;
+  uint64_t admin_connections_replaced = 0;
   bool ready = false;
   bool draining = false;
   int workers = 0;

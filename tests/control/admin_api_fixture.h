@@ -79,7 +79,11 @@ inline Status SomeWorld() {
 
 class FakeBackend : public AdminBackend {
  public:
-  Status GetStatus() override { return status; }
+  Status GetStatus() override {
+    ++statuses;
+    return status;
+  }
+  Readiness GetReadiness() override { return {status.ready, status.draining}; }
   std::string Metrics() override { return "meridian_ready 1\n"; }
   uint64_t SetWeights(const std::string& route, const std::vector<uint32_t>& weights, const std::string& by) override {
     ++writes;
@@ -121,7 +125,7 @@ class FakeBackend : public AdminBackend {
   DrillRequest last_drill;
   std::string refuse_drills;
   Status status = SomeWorld();
-  int writes = 0;
+  int writes = 0, statuses = 0;
   std::string last_target, last_by;
   std::vector<uint32_t> last_weights;
   double last_dial = -1;

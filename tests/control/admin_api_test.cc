@@ -4,6 +4,14 @@
 namespace meridian {
 namespace {
 
+TEST_F(AdminApi, ReadinessIsAskedOftenAndCostsNoStatus) {
+  EXPECT_EQ(Get("/readyz").status, 200);
+  EXPECT_EQ(Get("/livez").status, 200);
+  EXPECT_EQ(backend.statuses, 0);
+  EXPECT_EQ(Get("/v1/status").status, 200);
+  EXPECT_EQ(backend.statuses, 1);
+}
+
 TEST_F(AdminApi, LivezAnswersEvenWhileDraining) {
   backend.status.ready = false;
   backend.status.draining = true;

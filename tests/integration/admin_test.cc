@@ -36,6 +36,19 @@ TEST_F(Admin, LivenessAndReadinessAnswerPlainly) {
   EXPECT_EQ(edge_.Admin("DELETE", "/livez").status, 405);
 }
 
+TEST_F(Admin, IdleConnectionsShutNobodyOut) {
+  std::vector<std::unique_ptr<Connection>> idle;
+  for (int i = 0; i < 80; ++i) {
+    idle.push_back(Connection::Open(edge_.admin_port()));
+    ASSERT_TRUE(idle.back());
+    // Some are in the middle of a request that never ends.
+    const std::string begun = i % 2 ? "GET /readyz HTTP/1.1\r\n" : "";
+    ASSERT_TRUE(begun.empty() || idle.back()->Send(begun, Deadline(2s)));
+  }
+  EXPECT_EQ(edge_.Admin("GET", "/readyz").status, 200);
+  EXPECT_GE(edge_.MetricSum("meridian_admin_connections_replaced_total"), 17);
+}
+
 TEST_F(Admin, StatusTellsRegionsOriginsHealthWeightsAndShares) {
   const json status = edge_.Status();
   ASSERT_TRUE(status.is_object());
