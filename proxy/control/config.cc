@@ -3,13 +3,12 @@
 #include <filesystem>
 #include <iterator>
 #include <memory>
-#include <system_error>
 #include <utility>
 
 #include "control/config_keys.h"
 #include "control/config_sections.h"
 #include "control/config_utf8.h"
-#include "control/file_text.h"
+#include "net/regular_file.h"
 
 namespace meridian {
 namespace {
@@ -61,10 +60,10 @@ ConfigResult ParseConfig(std::string_view text, const std::string& file, const s
 
 ConfigResult LoadConfig(const std::string& path) {
   std::string text;
-  std::error_code error;
-  if (!ReadFileUpTo(kMaxYamlBytes, path, &text, &error)) {
+  std::string why;
+  if (!ReadRegularFile(path, kMaxYamlBytes, &text, &why)) {
     ConfigResult result;
-    result.problems.push_back({path, 0, 0, "cannot be read: " + error.message(), {}, {}});
+    result.problems.push_back({path, 0, 0, "cannot be read: " + why, {}, {}});
     return result;
   }
   return ParseConfig(text, path, std::filesystem::path(path).parent_path().string());

@@ -146,10 +146,15 @@ void ReportRange(const Entry& entry, const std::string& range, Decoder& d) {
 std::optional<std::string> DecodeReadableFile(const Entry& entry, Decoder& d) {
   if (!ExpectText(entry, d)) return std::nullopt;
   std::string path = (std::filesystem::path(d.base_dir) / entry.value.text).string();
-  std::error_code ignored;
-  const bool folder = std::filesystem::is_directory(path, ignored);
-  if (!folder && access(path.c_str(), R_OK) == 0) return path;
-  const std::string why = folder ? "it is a folder" : std::generic_category().message(errno);
+  std::error_code error;
+  const std::filesystem::file_status found = std::filesystem::status(path, error);
+  // Not a pipe, which would be waited for, and no device, which has no end.
+  const bool regular = std::filesystem::is_regular_file(found);
+  if (regular && access(path.c_str(), R_OK) == 0) return path;
+  const std::string why = std::filesystem::is_directory(found)         ? "it is a folder"
+                          : std::filesystem::exists(found) && !regular ? "it is no regular file"
+                          : error                                      ? error.message()
+                                                                       : std::generic_category().message(errno);
   d.problems.Add(entry.value.at, Quoted(entry.key.text) + " cannot be read: " + Quoted(path) + ": " + why);
   return std::nullopt;
 }

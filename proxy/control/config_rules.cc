@@ -4,9 +4,9 @@
 #include <set>
 
 #include "control/config_sections.h"
-#include "control/file_text.h"
 #include "filters/value_template.h"
 #include "http/header_rules.h"
+#include "net/regular_file.h"
 
 namespace meridian {
 namespace {
@@ -158,9 +158,9 @@ void DecodeBodyFile(const Entry& entry, Decoder& d, ReplyRule& out) {
   const std::optional<std::string> path = DecodeReadableFile(entry, d);
   if (!path) return;
   std::string body;
-  std::error_code error;
-  if (!ReadFileUpTo(kMaxBody, *path, &body, &error)) {
-    return d.problems.Add(entry.value.at, "'file' cannot be read: " + error.message());
+  std::string why;
+  if (!ReadRegularFile(*path, kMaxBody, &body, &why)) {
+    return d.problems.Add(entry.value.at, "'file' cannot be read: " + why);
   }
   if (body.size() > kMaxBody) return d.problems.Add(entry.value.at, "'file' is larger than 256 KiB");
   out.body = std::move(body);

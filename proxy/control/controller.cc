@@ -93,9 +93,10 @@ void Controller::Start(std::function<void()> on_ready) {
   }
   tick_timer_.Arm(kTick);
   if (!tls_) return;
-  tls_->Start([this](size_t listener, const std::shared_ptr<const TlsServerContext>& tls) {
+  const auto publish = [this](size_t listener, const std::shared_ptr<const TlsServerContext>& tls) {
     for (WorkerHandle* worker : workers_) worker->PublishTls(listener, tls);
-  });
+  };
+  tls_->Start(publish, ListenerTls::Reading::kOnThread);
 }
 
 uint64_t Controller::Random() { return SplitMix64(random_); }

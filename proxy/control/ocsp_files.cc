@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <ctime>
 
-#include "control/file_text.h"
+#include "net/regular_file.h"
 #include "telemetry/log.h"
 
 namespace meridian {
@@ -46,11 +46,11 @@ std::shared_ptr<const OcspResponse> OcspFiles::Read(size_t index, const TlsServe
                                                     std::string* error) const {
   const Item& item = items_[index];
   std::string der;
-  std::error_code unreadable;
+  std::string why;
   std::shared_ptr<const OcspResponse> response;
   std::string problem;
-  if (!ReadFileUpTo(kMaxOcspBytes, item.file, &der, &unreadable)) {
-    problem = "cannot be read";
+  if (!ReadRegularFile(item.file, kMaxOcspBytes, &der, &why)) {
+    problem = "cannot be read: " + why;
   } else if (der.size() > kMaxOcspBytes) {
     problem = "has more than 64 KiB";
   } else {

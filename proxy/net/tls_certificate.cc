@@ -8,13 +8,38 @@
 #include <cctype>
 #include <ctime>
 
+#include "net/regular_file.h"
+
 namespace meridian {
 namespace {
 
-BioPtr OpenPem(const std::string& file_or_text, bool is_text) {
-  return BioPtr(is_text ? BIO_new_mem_buf(file_or_text.data(), static_cast<int>(file_or_text.size()))
-                        : BIO_new_file(file_or_text.c_str(), "r"));
+bool ReadPem(const std::string& file, std::string* text, std::string* why) {
+  if (!ReadRegularFile(file, kMaxPemBytes, text, why)) return false;
+  if (text->size() > kMaxPemBytes) *why = "it is larger than 1 MiB";
+  return text->size() <= kMaxPemBytes;
 }
+
+// One file or text of a pair.
+class Pem {
+ public:
+  Pem(const std::string& file_or_text, bool is_text) {
+    if (is_text) {
+      text_ = file_or_text;
+    } else if (!ReadPem(file_or_text, &text_, &why_)) {
+      return;
+    }
+    bio_.reset(BIO_new_mem_buf(text_.data(), static_cast<int>(text_.size())));
+  }
+  ~Pem() { OPENSSL_cleanse(text_.data(), text_.size()); }  // it may be a key
+  Pem(const Pem&) = delete;
+  Pem& operator=(const Pem&) = delete;
+  BIO* bio() const { return bio_.get(); }  // null: it could not be read
+  std::string Why() const { return why_.empty() ? DrainTlsErrors() : why_; }
+
+ private:
+  std::string text_, why_;
+  BioPtr bio_;
+};
 
 std::vector<std::string> NamesOf(X509* leaf) {
   std::vector<std::string> names;
@@ -62,19 +87,38 @@ std::string DrainTlsErrors() {
   return text;
 }
 
-bool ReadCertificate(const PemPair& pair, Certificate* out, std::string* error) {
-  const auto shown = [&](const std::string& f) { return pair.inline_pem ? std::string("the given PEM text") : f; };
-  BioPtr bio = OpenPem(pair.certificate_file, pair.inline_pem);
-  if (bio) out->leaf.reset(PEM_read_bio_X509_AUX(bio.get(), nullptr, NoPassphrase, nullptr));
-  if (!out->leaf) {
-    *error = "cannot read a certificate from " + shown(pair.certificate_file) + ": " + DrainTlsErrors();
+bool ReadAuthorities(const std::string& file, std::vector<X509Ptr>* out, std::string* text, std::string* error) {
+  *error = "cannot read CA certificates from " + file + ": ";
+  std::string why;
+  if (!ReadPem(file, text, &why)) {
+    *error += why;
     return false;
   }
-  while (X509* more = PEM_read_bio_X509(bio.get(), nullptr, NoPassphrase, nullptr)) out->chain.emplace_back(more);
-  BioPtr key = OpenPem(pair.key_file, pair.inline_pem);
-  if (key) out->key.reset(PEM_read_bio_PrivateKey(key.get(), nullptr, NoPassphrase, nullptr));
+  const BioPtr bio(BIO_new_mem_buf(text->data(), static_cast<int>(text->size())));
+  while (X509* next = PEM_read_bio_X509_AUX(bio.get(), nullptr, NoPassphrase, nullptr)) out->emplace_back(next);
+  const bool at_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  if (out->empty() || !at_end) {
+    *error += DrainTlsErrors();
+    return false;
+  }
+  ERR_clear_error();
+  error->clear();
+  return true;
+}
+
+bool ReadCertificate(const PemPair& pair, Certificate* out, std::string* error) {
+  const auto shown = [&](const std::string& f) { return pair.inline_pem ? std::string("the given PEM text") : f; };
+  const Pem chain(pair.certificate_file, pair.inline_pem);
+  if (chain.bio()) out->leaf.reset(PEM_read_bio_X509_AUX(chain.bio(), nullptr, NoPassphrase, nullptr));
+  if (!out->leaf) {
+    *error = "cannot read a certificate from " + shown(pair.certificate_file) + ": " + chain.Why();
+    return false;
+  }
+  while (X509* more = PEM_read_bio_X509(chain.bio(), nullptr, NoPassphrase, nullptr)) out->chain.emplace_back(more);
+  const Pem key(pair.key_file, pair.inline_pem);
+  if (key.bio()) out->key.reset(PEM_read_bio_PrivateKey(key.bio(), nullptr, NoPassphrase, nullptr));
   if (!out->key) {
-    *error = "cannot read a private key from " + shown(pair.key_file) + ": " + DrainTlsErrors();
+    *error = "cannot read a private key from " + shown(pair.key_file) + ": " + key.Why();
     return false;
   }
   if (X509_check_private_key(out->leaf.get(), out->key.get()) != 1) {

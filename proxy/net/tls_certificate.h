@@ -34,6 +34,12 @@ struct Certificate {
   std::vector<std::string> names;  // lower case, sorted; "*.suffix" among them
 };
 
+// Files of certificates and keys are not longer: some hundred authorities have a quarter of that.
+inline constexpr size_t kMaxPemBytes = 1 << 20;
+
+// The certificates of a PEM file, and its text. False and *error, a sentence that names the file.
+bool ReadAuthorities(const std::string& file, std::vector<X509Ptr>* out, std::string* text, std::string* error);
+
 // False and *error, a sentence that names the file.
 bool ReadCertificate(const PemPair& pair, Certificate* out, std::string* error);
 

@@ -37,11 +37,17 @@ std::unique_ptr<TlsClientContext> TlsClientContext::Make(const std::string& ca_f
   SSL_CTX_set_alpn_protos(ctx, alpn, static_cast<unsigned>(http2 ? sizeof kH2Only - 1 : sizeof kHttp11Only - 1));
   SSL_CTX_set_verify(ctx, verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   if (!verify) return self;
-  const int ok =
-      ca_file.empty() ? SSL_CTX_set_default_verify_paths(ctx) : SSL_CTX_load_verify_file(ctx, ca_file.c_str());
-  if (ok != 1) {
-    *error = "cannot read CA certificates from " + (ca_file.empty() ? "the system's store" : ca_file) + ": " +
-             DrainTlsErrors();
+  if (ca_file.empty()) {
+    if (SSL_CTX_set_default_verify_paths(ctx) == 1) return self;
+    *error = "cannot read CA certificates from the system's store: " + DrainTlsErrors();
+    return nullptr;
+  }
+  std::vector<X509Ptr> authorities;
+  std::string text;
+  if (!ReadAuthorities(ca_file, &authorities, &text, error)) return nullptr;
+  for (const X509Ptr& ca : authorities) {
+    if (X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx), ca.get()) == 1) continue;
+    *error = "cannot use the CA certificates from " + ca_file + ": " + DrainTlsErrors();
     return nullptr;
   }
   return self;

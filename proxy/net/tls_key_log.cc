@@ -9,7 +9,8 @@
 namespace meridian {
 
 std::shared_ptr<const TlsKeyLog> TlsKeyLog::Open(const std::string& path, std::string* error) {
-  const int fd = open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+  const int fd =
+      open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0600);
   if (fd < 0) {
     *error = path + ": cannot be opened: " + std::strerror(errno);
     return nullptr;

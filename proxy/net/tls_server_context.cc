@@ -9,8 +9,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <map>
 
 #include "net/tls_certificate.h"
@@ -97,7 +95,7 @@ struct TlsServerContext::Store {
     void operator()(X509_STORE* s) const { X509_STORE_free(s); }
   };
   std::unique_ptr<X509_STORE, StoreFree> client_ca;
-  std::string client_ca_file;
+  std::vector<X509Ptr> authorities;  // in it
   unsigned char session_context[SHA256_DIGEST_LENGTH] = {};
   bool forward_client_certificate = false;
 
@@ -181,15 +179,16 @@ struct TlsServerContext::Callbacks {
 // would carry a certificate that was never verified here.
 bool TlsServerContext::Store::ReadClientCa(const TlsServerOptions& options, std::string* error) {
   std::string identity = "meridian";
-  client_ca_file = options.client_ca_file;
   forward_client_certificate = options.forward_client_certificate;
-  if (!client_ca_file.empty()) {
-    std::ifstream in(client_ca_file, std::ios::binary);
-    identity.append(std::istreambuf_iterator<char>(in), {});
+  if (!options.client_ca_file.empty()) {
+    std::string text;
+    if (!ReadAuthorities(options.client_ca_file, &authorities, &text, error)) return false;
+    identity += text;
     identity += options.client_certificate == ClientCertificate::kRequired ? "required" : "optional";
     client_ca.reset(X509_STORE_new());
-    if (!client_ca || X509_STORE_load_file(client_ca.get(), client_ca_file.c_str()) != 1) {
-      *error = "cannot read CA certificates from " + client_ca_file + ": " + DrainTlsErrors();
+    for (const X509Ptr& ca : authorities) {
+      if (client_ca && X509_STORE_add_cert(client_ca.get(), ca.get()) == 1) continue;
+      *error = "cannot use the CA certificates from " + options.client_ca_file + ": " + DrainTlsErrors();
       return false;
     }
   }
@@ -204,9 +203,9 @@ bool TlsServerContext::Store::AskForCertificates(SSL_CTX* ctx, const TlsServerOp
   // Not the store that completes our own chains.
   if (SSL_CTX_set1_verify_cert_store(ctx, client_ca.get()) != 1) return false;
   SSL_CTX_set_session_ticket_cb(ctx, nullptr, Callbacks::OnSession, nullptr);
-  STACK_OF(X509_NAME)* authorities = SSL_load_client_CA_file(client_ca_file.c_str());
-  if (!authorities) return false;
-  SSL_CTX_set_client_CA_list(ctx, authorities);
+  for (const X509Ptr& ca : authorities) {
+    if (SSL_CTX_add_client_CA(ctx, ca.get()) != 1) return false;
+  }
   return true;
 }
 

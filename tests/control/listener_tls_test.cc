@@ -2,9 +2,11 @@
 #include "control/listener_tls.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "support/certificates.h"
 
@@ -32,17 +34,20 @@ class ListenerTlsTest : public ::testing::Test {
     WriteText(certificate, texts.certificate);
     WriteText(key, texts.key);
   }
-  void Start(const std::string& certificate = "shop.pem", const std::string& key = "shop.key") {
+  void Start(const std::string& certificate = "shop.pem", const std::string& key = "shop.key",
+             ListenerTls::Reading reading = ListenerTls::Reading::kHere) {
     ListenerConfig clear{.address = "127.0.0.1:80"};
     ListenerConfig secure{.address = "127.0.0.1:443", .certificates = {{dir_.File(certificate), dir_.File(key)}}};
     std::string error;
     tls_ = ListenerTls::Make(loop_, {clear, secure}, nullptr, &error);
     ASSERT_TRUE(tls_) << error;
     EXPECT_FALSE(tls_->context(0));
-    tls_->Start([this](size_t listener, const std::shared_ptr<const TlsServerContext>& tls) {
-      EXPECT_EQ(listener, 1u);
-      published_.push_back(tls);
-    });
+    tls_->Start(
+        [this](size_t listener, const std::shared_ptr<const TlsServerContext>& tls) {
+          EXPECT_EQ(listener, 1u);
+          published_.push_back(tls);
+        },
+        reading);
   }
   void Looks(int count) {
     for (int i = 0; i < count; ++i) loop_.Advance(ListenerTls::kLook + Loop::kTick);
@@ -145,6 +150,28 @@ TEST_F(ListenerTlsTest, TheKeysOfTicketsChangeTwiceADay) {
   loop_.Advance(ListenerTls::kRotation);
   EXPECT_EQ(published_.size(), 2u);
   EXPECT_EQ(Now().certificate_reloads, 0u);
+}
+
+// The loop is the test's, the thread is real: turns are run until it has told.
+TEST_F(ListenerTlsTest, FilesAreReadOnAnotherThread) {
+  Start("shop.pem", "shop.key", ListenerTls::Reading::kOnThread);
+  const Texts next = Pair("shop.example");
+  Write("shop.pem", "shop.key", next);
+  while (published_.empty()) {
+    Looks(1);
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(Now().certificate_reloads, 1u);
+  EXPECT_EQ(tls_->context(1), published_.back());
+}
+
+TEST_F(ListenerTlsTest, APipeInTheirPlaceIsSaidAndNotWaitedFor) {
+  Start();
+  fs::remove(dir_.File("shop.pem"));
+  ASSERT_EQ(mkfifo(dir_.File("shop.pem").c_str(), 0600), 0);
+  Looks(3);
+  EXPECT_EQ(Now().certificate_reloads_failed, 1u);
+  EXPECT_TRUE(published_.empty());
 }
 
 }  // namespace

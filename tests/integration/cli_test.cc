@@ -1,4 +1,6 @@
 // What an operator at a terminal relies on: exit codes, help, and errors that say where and what.
+#include <sys/stat.h>
+
 #include "integration/edge.h"
 #include "support/certificates.h"
 
@@ -55,6 +57,20 @@ TEST_F(Cli, VersionSaysNameAndNumber) {
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_NE(run.out.find("meridian"), std::string::npos) << run.out;
   EXPECT_NE(run.out.find_first_of("0123456789"), std::string::npos) << run.out;
+}
+
+// RunProgram gives them ten seconds; nobody ever writes into these pipes.
+TEST_F(Cli, ValidateWaitsForNoPipe) {
+  const std::string pipe = dir_.File("pipe");
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  const RunResult config = Meridian({"validate", pipe});
+  EXPECT_EQ(config.exit_code, kInvalid);
+  EXPECT_NE(config.err.find("it is no regular file"), std::string::npos) << config.err;
+  const std::string text =
+      GoodConfig() + "  - name: page\n    match: { path: /page }\n    reply: { file: " + pipe + " }\n";
+  const RunResult reply = Meridian({"validate", Write("edge.yaml", text)});
+  EXPECT_EQ(reply.exit_code, kInvalid);
+  EXPECT_NE(reply.err.find("it is no regular file"), std::string::npos) << reply.err;
 }
 
 TEST_F(Cli, ValidateSaysHowSoonEachServiceLeavesAFailingRegion) {
