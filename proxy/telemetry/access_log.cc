@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "telemetry/json_text.h"
+#include "telemetry/output.h"
 
 namespace meridian {
 namespace {
@@ -69,26 +70,48 @@ void AppendAttempt(const AttemptRecord& attempt, std::string* out) {
   out->push_back('}');
 }
 
-void AppendAttempts(std::span<const AttemptRecord> attempts, std::string* out) {
+// As many as fit into a line that began at `begin`.
+void AppendAttempts(std::span<const AttemptRecord> attempts, size_t begin, std::string* out) {
+  constexpr size_t kEnd = 48;  // room for what follows
   out->append(",\"attempts\":[");
-  for (size_t i = 0; i < attempts.size(); ++i) {
+  size_t i = 0;
+  for (; i < attempts.size(); ++i) {
+    const size_t before = out->size();
     if (i > 0) out->push_back(',');
     AppendAttempt(attempts[i], out);
+    if (out->size() - begin <= kWholeLine - kEnd) continue;
+    out->resize(before);
+    break;
   }
   out->push_back(']');
+  if (i < attempts.size()) AppendNumber(",\"attempts_left_out\":", attempts.size() - i, out);
+}
+
+// Of what clients make long. With everything else this leaves room for several attempts.
+constexpr size_t kMaxMethod = 64, kMaxAuthority = 512, kMaxPath = 1536, kMaxRequestId = 256;
+
+void AppendClipped(std::string_view key, std::string_view value, size_t most, std::string* out) {
+  out->append(key);
+  AppendJsonString(value, most, out);
+}
+
+void AppendPath(std::string_view path, std::string* out) {
+  out->append(",\"path\":");
+  if (!AppendJsonString(path, kMaxPath, out)) AppendNumber(",\"path_bytes\":", path.size(), out);
 }
 
 }  // namespace
 
 void FormatAccessRecord(const AccessRecord& record, std::string* out) {
+  const size_t begin = out->size();
   out->append("{\"time\":");
   AppendTime(record.unix_us, out);
   AppendText(",\"client\":", record.client, out);
   AppendText(",\"protocol\":", record.protocol, out);
-  AppendText(",\"method\":", record.method, out);
-  AppendText(",\"authority\":", record.authority, out);
-  AppendText(",\"path\":", record.path.substr(0, record.path.find('?')), out);
-  AppendText(",\"request_id\":", record.request_id, out);
+  AppendClipped(",\"method\":", record.method, kMaxMethod, out);
+  AppendClipped(",\"authority\":", record.authority, kMaxAuthority, out);
+  AppendPath(record.path.substr(0, record.path.find('?')), out);
+  AppendClipped(",\"request_id\":", record.request_id, kMaxRequestId, out);
   AppendText(",\"route\":", record.route, out);
   AppendText(",\"service\":", record.service, out);
   AppendText(",\"region\":", record.region, out);
@@ -104,7 +127,7 @@ void FormatAccessRecord(const AccessRecord& record, std::string* out) {
     out->append(",\"head_ms\":null");
   }
   if (record.fail_open) out->append(",\"fail_open\":true");
-  AppendAttempts(record.attempts, out);
+  AppendAttempts(record.attempts, begin, out);
   out->append("}\n");
 }
 

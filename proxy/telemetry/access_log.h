@@ -48,7 +48,8 @@ struct AccessRecord {
 };
 
 // Appends one line with its newline. Pure, no allocation beyond `out`'s growth. Bytes that came from outside are
-// escaped (json_text.h); a query in `path` is left out.
+// escaped (json_text.h); a query in `path` is left out. A line is never longer than a pipe takes whole (output.h): long
+// texts are cut, and of many attempts the last ones left out, which the line says.
 void FormatAccessRecord(const AccessRecord& record, std::string* out);
 
 // Owns the writer thread and the file. Make one per process.

@@ -76,4 +76,28 @@ void AppendJsonString(std::string_view text, std::string* out) {
   out->push_back('"');
 }
 
+bool AppendJsonString(std::string_view text, size_t most, std::string* out) {
+  constexpr size_t kLongestEscape = 6;
+  if (text.size() <= most / kLongestEscape) {
+    AppendJsonString(text, out);
+    return true;
+  }
+  out->push_back('"');
+  const size_t begin = out->size();
+  size_t i = 0, kept = begin;
+  while (i < text.size()) {
+    if (kPlain[ByteAt(text, i)]) {
+      out->push_back(text[i++]);
+    } else {
+      i += AppendSpecial(text, i, out);
+    }
+    if (out->size() - begin > most) break;
+    kept = out->size();
+  }
+  const bool whole = kept == out->size();
+  out->resize(kept);
+  out->push_back('"');
+  return whole;
+}
+
 }  // namespace meridian

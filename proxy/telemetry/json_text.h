@@ -5,6 +5,7 @@
 // still see which byte it was.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -12,5 +13,7 @@ namespace meridian {
 
 // Appends `text` with quotes around it. No allocation beyond `out`'s growth.
 void AppendJsonString(std::string_view text, std::string* out);
+// The same with at most `most` bytes between the quotes, cut between characters. False: it was cut.
+bool AppendJsonString(std::string_view text, size_t most, std::string* out);
 
 }  // namespace meridian

@@ -99,26 +99,39 @@ bool IsBareWord(std::string_view value) {
   });
 }
 
+// A line stays whole on a pipe that others write to as well, so long values are cut: each gets what those behind it
+// leave, and at least a little.
+constexpr size_t kRoom = kWholeLine - 128;  // without time and level
+constexpr size_t kLeastValue = 64;
+
+size_t RoomFor(const std::string& line, size_t fields_after) {
+  const size_t taken = line.size() + fields_after * 2 * kLeastValue;
+  return taken + kLeastValue < kRoom ? kRoom - taken : kLeastValue;
+}
+
 std::string JsonMembers(std::string_view event, std::initializer_list<LogField> fields) {
   std::string line = "\"event\":";
   AppendJsonString(event, &line);
+  size_t after = fields.size();
   for (const auto& [name, value] : fields) {
     line += ',';
     AppendJsonString(name, &line);
     line += ':';
-    AppendJsonString(value, &line);
+    AppendJsonString(value, RoomFor(line, --after), &line);
   }
   return line;
 }
 
 std::string Text(std::string_view event, std::initializer_list<LogField> fields) {
   std::string line(event);
+  size_t after = fields.size();
   for (const auto& [name, value] : fields) {
     line.append(" ").append(name).append("=");
+    const size_t room = RoomFor(line, --after);
     if (IsBareWord(value)) {
-      line += value;
+      line += value.substr(0, room);
     } else {
-      AppendJsonString(value, &line);
+      AppendJsonString(value, room, &line);
     }
   }
   return line;

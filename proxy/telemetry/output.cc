@@ -1,7 +1,6 @@
 #include "telemetry/output.h"
 
 #include <fcntl.h>
-#include <limits.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -15,9 +14,9 @@ namespace {
 
 // The first piece of `bytes` that a pipe takes whole or not at all, cut after a line where one ends in it.
 std::string_view AtomicPiece(std::string_view bytes) {
-  if (bytes.size() <= PIPE_BUF) return bytes;
-  const size_t newline = bytes.rfind('\n', PIPE_BUF - 1);
-  return bytes.substr(0, newline == std::string_view::npos ? PIPE_BUF : newline + 1);
+  if (bytes.size() <= kWholeLine) return bytes;
+  const size_t newline = bytes.rfind('\n', kWholeLine - 1);
+  return bytes.substr(0, newline == std::string_view::npos ? kWholeLine : newline + 1);
 }
 
 int OpenAnew(int fd) {

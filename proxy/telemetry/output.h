@@ -7,10 +7,13 @@
 //   pipe, tty  opened anew through /proc, which gives a description of our own that may be O_NONBLOCK
 //   socket     sent with MSG_DONTWAIT
 //   otherwise  (/proc is missing or forbids it) asked with poll() first, then at most PIPE_BUF bytes at a time
-// Pieces for pipes and terminals end at line ends where they can, so that lines of several writers do not mix.
+// Pieces for pipes, terminals and sockets end at line ends where they can, so that lines of several writers do not mix.
+// A pipe takes no more than PIPE_BUF bytes for sure without another writer's between them, so no line that we make is
+// longer.
 // One thread at a time. REQUIRES: SIGPIPE ignored in the process or blocked in the calling thread.
 #pragma once
 
+#include <limits.h>
 #include <sys/types.h>
 
 #include <chrono>
@@ -19,6 +22,8 @@
 #include <string_view>
 
 namespace meridian {
+
+inline constexpr size_t kWholeLine = PIPE_BUF;
 
 class Output {
  public:

@@ -11,6 +11,7 @@
 #include <future>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <sstream>
 #include <thread>
 #include <vector>
 
@@ -139,6 +140,37 @@ TEST(AccessLogLine, IsValidJsonWhateverBytesAClientSends) {
   }
 }
 
+// PIPE_BUF: beyond it another writer to the same pipe may come between.
+TEST(AccessLogLine, IsNeverLongerThanAPipeTakesWhole) {
+  const std::string hostile(40'000, '\x01');
+  std::vector<AttemptRecord> attempts(100, {"eu-west-1", "https://a-rather-long-name-of-an-origin.region.example:8443",
+                                            "preferred", 0, "connect_failed", 1s, 1s, true});
+  AccessRecord record;
+  record.authority = record.request_id = record.method = record.path = hostile;
+  record.attempts = attempts;
+  const std::string line = Line(record);
+  EXPECT_LE(line.size(), 4096u);
+  const json parsed = json::parse(line);
+  EXPECT_EQ(parsed["path_bytes"], 40'000);
+  EXPECT_GE(parsed["attempts"].size(), 3u) << "the first ones tell how it began";
+  EXPECT_EQ(parsed["attempts"].size() + parsed["attempts_left_out"].get<size_t>(), 100u);
+}
+
+TEST(AccessLogLine, ShowsUsualPathsAndAttemptsWhole) {
+  std::string path = "/";
+  while (path.size() < 1536) path += "caf\xC3\xA9/";
+  path.resize(1536, 'x');
+  const std::vector<AttemptRecord> attempts(5,
+                                            {"eu-west-1", "http://192.0.2.1:80", "failover", 503, "", 1s, 1s, false});
+  AccessRecord record;
+  record.path = path;
+  record.attempts = attempts;
+  const json parsed = Parsed(record);
+  EXPECT_EQ(parsed["path"], path);
+  EXPECT_FALSE(parsed.contains("path_bytes"));
+  EXPECT_EQ(parsed["attempts"].size(), 5u);
+}
+
 class AccessLog : public ::testing::Test {
  protected:
   AccessLog() {
@@ -251,6 +283,28 @@ TEST_F(AccessLog, APipeReaderThatGoesOnGetsEveryLineThatWasTakenWhole) {
   auto seen = std::async(std::launch::async, [&] { return ReadToEnd(reader.get()); });
   writer.reset();
   EXPECT_EQ(seen.get(), taken);
+}
+
+TEST_F(AccessLog, LinesOfSeveralWritersToOnePipeStayWhole) {
+  const std::string path = MakeFifo();
+  const Descriptor reader(open(path.c_str(), O_RDONLY | O_NONBLOCK));
+  std::array<std::unique_ptr<AccessLogWriter>, 3> writers;
+  for (auto& writer : writers) writer = Open(path);
+  fcntl(reader.get(), F_SETFL, 0);
+  auto seen = std::async(std::launch::async, [&] { return ReadToEnd(reader.get()); });
+  for (size_t i = 0; i < 600; ++i) {
+    AccessRecord record;
+    const std::string target = "/" + std::string(500 * (i % 16), static_cast<char>('a' + i % 3));
+    record.path = target;
+    std::string lines;
+    for (int repeat = 0; repeat < 10; ++repeat) FormatAccessRecord(record, &lines);
+    while (!Submit(*writers[i % 3], lines)) std::this_thread::yield();
+  }
+  for (auto& writer : writers) writer.reset();
+  std::istringstream lines(seen.get());
+  size_t count = 0;
+  for (std::string line; std::getline(lines, line); ++count) EXPECT_TRUE(json::accept(line)) << line;
+  EXPECT_EQ(count, 6000u);
 }
 
 TEST_F(AccessLog, LinesLongerThanAPipeTakesAtOnceArriveUnharmed) {

@@ -67,6 +67,21 @@ TEST_F(EventLogTest, NoValueCanForgeASecondLine) {
   }
 }
 
+TEST_F(EventLogTest, ALineIsNeverLongerThanAPipeTakesWhole) {
+  const std::string nasty(20'000, '\x01'), word(20'000, 'x');
+  for (const bool as_json : {true, false}) {
+    SetLogFormat(as_json);
+    const std::string line = Captured([&] {
+      LogEvent(LogLevel::kInfo, "certificate_reload_failed", {{"error", nasty}, {"file", word}, {"why", nasty}});
+    });
+    EXPECT_LE(line.size(), 4096u);
+    EXPECT_GT(line.size(), 3000u) << "what there is room for is shown";
+    EXPECT_THAT(line, HasSubstr("why"));
+    EXPECT_EQ(line.find('\n'), line.size() - 1);
+    EXPECT_TRUE(!as_json || json::accept(line)) << line;
+  }
+}
+
 TEST_F(EventLogTest, OnATerminalAnEventIsShortText) {
   SetLogFormat(false);
   const std::string text = Captured([] {
