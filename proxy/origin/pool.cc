@@ -105,18 +105,20 @@ ClientCodec* OriginPool::TryTake(const ProxyAddresses* client, std::string_view*
 }
 
 bool OriginPool::Wait(PoolRequest& request, Error* error) {
-  if (waiting_ >= options_.limits.max_pending) {
-    *error = kPoolFull;
-    return false;
-  }
   PoolGroup& group = Join(request.client);
-  request.group_ = &group;
   request.fresh &= connections() < options_.limits.max_connections;
-  if ((request.fresh || (Lacks(group, group.waiting + 1) && MakePlace())) && !Connect(group, error, request.fresh)) {
-    request.address = failed_address_;
+  const bool opens = request.fresh || (Lacks(group, group.waiting + 1) && MakePlace());
+  // Whoever gets the connection that is being opened is not in the queue of those who need luck.
+  const size_t streams = std::min(options_.limits.max_streams, stream_limit_.value_or(options_.limits.max_streams));
+  const size_t under_way = group.connecting * (http2_ ? streams : 1);
+  const bool full = !opens && group.waiting >= under_way && waiting_ >= options_.limits.max_pending;
+  if (full) *error = kPoolFull;
+  if (full || (opens && !Connect(group, error, request.fresh))) {
+    if (!full) request.address = failed_address_;
     Leave(&group);
     return false;
   }
+  request.group_ = &group;
   Enqueue(request);
   return true;
 }

@@ -52,6 +52,27 @@ TEST_F(PoolTest, AboveTheQueueLimitARequestFailsAtOnce) {
   EXPECT_EQ(askers[2].failures, 0) << "it was told by the return value";
 }
 
+TEST_F(PoolTest, WithoutAQueueARequestStillGetsTheConnectionThatIsOpenedForIt) {
+  Make(OriginProtocol::kHttp, 2, 0);
+  Asker askers[3], again;
+  EXPECT_TRUE(askers[0].Ask(*pool_, at(origin_)));
+  EXPECT_TRUE(askers[1].Ask(*pool_, at(origin_)));
+  EXPECT_FALSE(askers[2].Ask(*pool_, at(origin_))) << "both connections are somebody else's";
+  EXPECT_EQ(askers[2].error.code, ErrorCode::kPoolFull);
+  for (size_t i = 0; i < 2; ++i) {
+    Serve(i);
+    EXPECT_TRUE(RunUntil(loop_, [&] { return askers[i].done(); }));
+  }
+  EXPECT_TRUE(again.Ask(*pool_, at(origin_))) << "whoever finds one idle does not wait";
+  EXPECT_TRUE(again.reused);
+}
+
+TEST_F(PoolTest, WithoutAQueueRequestsForHttp2ShareTheConnectionThatIsBeingOpened) {
+  Make(OriginProtocol::kH2c, 1, 0);
+  Asker askers[3];
+  for (Asker& a : askers) EXPECT_TRUE(a.Ask(*pool_, at(origin_)));
+}
+
 TEST_F(PoolTest, WithoutAnAddressThereIsNothingToWaitFor) {
   Make();
   Asker one;
