@@ -189,10 +189,34 @@ RouteRequest Example(const RouteModel& route, std::string* host) {
   return {.authority = *host, .target = route.path.empty() || route.path_pattern ? "/" : std::string_view(route.path)};
 }
 
+// All routes in order, without their conditions, made when first asked for: copying and sorting thousands of them for
+// each redirect would take seconds.
+class BareRoutes {
+ public:
+  explicit BareRoutes(const std::vector<RouteModel>& routes) : routes_(routes) {}
+  // Whether routes[index] is the one that takes `request`.
+  bool Takes(size_t index, const RouteRequest& request) {
+    // As a rule, not even if it were the only one.
+    std::vector<RouteModel> alone{routes_[index]};
+    alone.front().conditions = nullptr;
+    if (MatchRoute(alone, {0}, request) != 0) return false;
+    if (bare_.empty()) {
+      bare_ = routes_;
+      order_ = OrderRoutes(routes_);
+      for (RouteModel& each : bare_) each.conditions = nullptr;
+    }
+    return MatchRoute(bare_, order_, request) == static_cast<int>(index);
+  }
+
+ private:
+  const std::vector<RouteModel>& routes_;
+  std::vector<RouteModel> bare_;
+  std::vector<uint16_t> order_;
+};
+
 // Whether a client that follows `rule`, the redirect of routes[index], meets it again. Routes with conditions that come
 // before it may or may not take the request first; they get the benefit of the doubt.
-bool GoesInACircle(const std::vector<RouteModel>& routes, size_t index, const RedirectRule& rule) {
-  const RouteModel& route = routes[index];
+bool GoesInACircle(BareRoutes& routes, const RouteModel& route, size_t index, const RedirectRule& rule) {
   std::string host;
   RouteRequest request = Example(route, &host);
   const bool stays = rule.target.host.empty() || EqualsIgnoreCase(WithoutPort(rule.target.host), route.host);
@@ -200,15 +224,14 @@ bool GoesInACircle(const std::vector<RouteModel>& routes, size_t index, const Re
   if (route.path_pattern && rule.target.path.empty()) return true;  // nothing changes
   Arena arena;
   request.target = RewriteTarget(request.target, rule.target, route.path, arena);
-  std::vector<RouteModel> bare = routes;
-  for (RouteModel& each : bare) each.conditions = nullptr;
-  return MatchRoute(bare, OrderRoutes(routes), request) == static_cast<int>(index);
+  return routes.Takes(index, request);
 }
 
 void CheckCircles(const YamlNode& list, const std::vector<RouteModel>& routes, Decoder& d) {
-  for (size_t i = 0; i < routes.size(); ++i) {
+  BareRoutes bare(routes);
+  for (size_t i = 0; i < routes.size() && !d.problems.full(); ++i) {
     const RouteRules* rules = routes[i].rules.get();
-    if (!rules || !rules->redirect || !GoesInACircle(routes, i, *rules->redirect)) continue;
+    if (!rules || !rules->redirect || !GoesInACircle(bare, routes[i], i, *rules->redirect)) continue;
     d.problems.Add(list.items[i].KeyPlace("redirect"), "'redirect' would send clients around in a circle");
   }
 }
