@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "control/config_sections.h"
+#include "control/never_fits.h"
 #include "control/text_pattern.h"
 #include "http/header_rules.h"
 
@@ -15,11 +16,13 @@ constexpr size_t kMaxText = 1024;
 using Kind = TextCondition::Kind;
 
 std::string CheckMethodName(std::string_view text) {
-  if (text.size() > kMaxMethodBytes || !IsToken(text)) return "must be a method such as GET";
+  if (!IsToken(text)) return "must be a method such as GET";
   // RFC 9110 §9.1: case-sensitive, and the standard ones are upper-case: "get" would match nothing.
   if (std::any_of(text.begin(), text.end(), [](char c) { return c >= 'a' && c <= 'z'; })) {
     return "must be in capitals, as methods are: GET";
   }
+  if (CheckMethod(text) != 0) return "is no method that travels: capitals, digits, '-' and '_', at most 32";
+  if (text == "CONNECT") return "must not be CONNECT: the only tunnels are WebSockets, which are GET";
   return {};
 }
 
@@ -76,6 +79,13 @@ const Fields<TextCondition>& TestFields() {
   return fields;
 }
 
+// False, and a problem, if there is one.
+bool Complain(const NeverFits& never, const std::string& name, TextPosition at, Decoder& d) {
+  if (never.why.empty()) return true;
+  d.problems.Add(at, Quoted(name) + " " + never.why, never.cure);
+  return false;
+}
+
 void DecodeCondition(const Entry& entry, Decoder& d, TextCondition& out) {
   if (entry.value.kind != YamlNode::Kind::kMap) return TextTest("", Kind::kExact).decode(entry, d, out);
   DecodeSection(entry.value, entry.key.at, Quoted(entry.key.text), TestFields(), d, out);
@@ -90,9 +100,18 @@ std::string CheckFieldName(const std::string& name) {
   return {};
 }
 
+// Of a condition: it may stand behind the kind of its test.
+TextPosition PlaceOfText(const YamlNode& value) {
+  return value.kind == YamlNode::Kind::kMap && !value.items.empty() ? value.items.front().at : value.at;
+}
+
+std::string CheckName(const TextCondition& condition, ConditionOn on) {
+  return on == ConditionOn::kField ? CheckFieldName(condition.name) : CheckLength(condition.name);
+}
+
 using Conditions = std::vector<TextCondition> RouteConditions::*;
 
-Field<RouteDraft> ConditionsField(const char* key, const char* type, Conditions member, bool fields) {
+Field<RouteDraft> ConditionsField(const char* key, const char* type, Conditions member, ConditionOn on) {
   Field<RouteDraft> field =
       CustomField<RouteDraft>(key, type, "", "", [=](const Entry& entry, Decoder& d, RouteDraft& out) {
         if (!ExpectMap(entry.value, entry.key.at, Quoted(entry.key.text), d)) return;
@@ -102,10 +121,15 @@ Field<RouteDraft> ConditionsField(const char* key, const char* type, Conditions 
         for (size_t i = 0; i < entry.value.keys.size(); ++i) {
           const Entry item{entry.value.keys[i], entry.value.items[i]};
           TextCondition condition;
-          condition.name = fields ? Lower(item.key.text) : item.key.text;
-          const std::string complaint = fields ? CheckFieldName(condition.name) : CheckLength(condition.name);
+          condition.name = on == ConditionOn::kField ? Lower(item.key.text) : item.key.text;
+          const std::string complaint = CheckName(condition, on);
           if (!complaint.empty()) d.problems.Add(item.key.at, Quoted(item.key.text) + " " + complaint);
+          if (on == ConditionOn::kCookie) Complain(CheckCookieName(condition.name), condition.name, item.key.at, d);
+          const size_t problems = d.problems.size();
           DecodeCondition(item, d, condition);
+          if (d.problems.size() == problems) {
+            Complain(CheckCondition(condition, on), item.key.text, PlaceOfText(item.value), d);
+          }
           (out.conditions.*member).push_back(std::move(condition));
         }
       });
@@ -133,29 +157,34 @@ const Fields<RouteDraft>& MatchFields() {
         CustomField<R>("path_regex", "expression", "", "",
                        [](const Entry& entry, Decoder& d, R& out) {
                          DecodePattern(entry, d, &out.model.path, &out.model.path_pattern);
-                         Accept(entry, out.model.path.empty() ? "must not be empty: no path is" : "", d);
+                         if (!Accept(entry, out.model.path.empty() ? "must not be empty: no path is" : "", d)) return;
+                         if (!out.model.path_pattern) return;
+                         Complain(CheckPathPattern(*out.model.path_pattern, out.model.path, d.paths), entry.key.text,
+                                  entry.value.at, d);
                        }),
         CustomField<R>("methods", "method or list", "", "any", DecodeMethods),
         CustomField<R>("scheme", "http or https", "", "any",
                        [](const Entry& entry, Decoder& d, R& out) {
                          if (DecodeWord(entry, {"http", "https"}, d)) out.conditions.scheme = entry.value.text;
                        }),
-        ConditionsField("headers", "map of field: text or test", &RouteConditions::headers, true),
-        ConditionsField("cookies", "map of cookie: text or test", &RouteConditions::cookies, false),
-        ConditionsField("query", "map of parameter: text or test", &RouteConditions::query, false),
+        ConditionsField("headers", "map of field: text or test", &RouteConditions::headers, ConditionOn::kField),
+        ConditionsField("cookies", "map of cookie: text or test", &RouteConditions::cookies, ConditionOn::kCookie),
+        ConditionsField("query", "map of parameter: text or test", &RouteConditions::query, ConditionOn::kParameter),
     };
   }();
   return fields;
 }
 
-// Requests are matched by their canonical path, so that another spelling of it would match none.
-void CheckPathCanOccur(const Entry& match, Decoder& d, const std::string& path) {
-  Arena arena;
-  const std::optional<std::string_view> canonical = CanonicalTarget(path, d.paths, arena);
-  if (canonical == path) return;
-  const std::string suggestion = canonical ? "write " + Quoted(*canonical) : "";
-  d.problems.Add(match.value.ValuePlace("path"), "'path' is not spelled as paths are when they are matched",
-                 suggestion);
+// Requests are matched by the one spelling of their path, so that another would match none.
+void TakeSpelling(const Entry& match, Decoder& d, std::string* path) {
+  if (path->empty()) return;  // it has its problem already
+  std::string cure;
+  std::string spelt = SpellPath(*path, d.paths, &cure);
+  if (spelt.empty()) {
+    d.problems.Add(match.value.ValuePlace("path"), "'path' is not spelled as paths are when they are matched", cure);
+  } else {
+    *path = std::move(spelt);
+  }
 }
 
 void DecodeMatch(const Entry& entry, Decoder& d, RouteDraft& out) {
@@ -167,7 +196,7 @@ void DecodeMatch(const Entry& entry, Decoder& d, RouteDraft& out) {
   if (path && entry.value.Find("path_regex")) {
     d.problems.Add(entry.value.KeyPlace("path_regex"), "a match has 'path' or 'path_regex', not both");
   } else if (path) {
-    CheckPathCanOccur(entry, d, route.path);
+    TakeSpelling(entry, d, &route.path);
   }
   if (route.path_exact && !path) {
     d.problems.Add(entry.value.ValuePlace("exact"), "'exact' needs a 'path' to be exact about");

@@ -2,10 +2,13 @@
 
 #include <re2/re2.h>
 
+#include <algorithm>
+
 namespace meridian {
 namespace {
 
 constexpr int64_t kMaxMemory = 1 << 20;
+constexpr int kRangeLength = 32;
 
 re2::StringPiece Piece(std::string_view text) { return {text.data(), text.size()}; }
 
@@ -20,12 +23,18 @@ RE2::Options Options() {
 
 class Re2Pattern final : public TextPattern {
  public:
-  explicit Re2Pattern(std::string_view text) : expression_(Piece(text), Options()) {}
+  explicit Re2Pattern(std::string_view text) : expression_(Piece(text), Options()) {
+    has_range_ = expression_.ok() && expression_.PossibleMatchRange(&range_.least, &range_.most, kRangeLength);
+  }
   bool MatchesWhole(std::string_view text) const override { return RE2::FullMatch(Piece(text), expression_); }
+  const TextRange* range() const override { return has_range_ ? &range_ : nullptr; }
+  size_t StepsPerByte() const override { return static_cast<size_t>(std::max(expression_.ProgramSize(), 1)); }
   std::string Complaint() const { return expression_.ok() ? std::string() : expression_.error(); }
 
  private:
   const RE2 expression_;
+  TextRange range_;
+  bool has_range_ = false;
 };
 
 }  // namespace

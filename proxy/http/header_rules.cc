@@ -145,8 +145,8 @@ bool IsAuthority(std::string_view text) {
     for (char c : host) {
       const char l = ToLower(c);
       const bool plain = (l >= '0' && l <= '9') || (l >= 'a' && l <= 'z') || l == '-' || l == '.' || l == '_' ||
-                         l == '~' || l == '%' || l == '!' || l == '$' || l == '&' || l == '\'' || l == '(' ||
-                         l == ')' || l == '*' || l == '+' || l == ';' || l == '=';
+                         l == '~' || l == '!' || l == '$' || l == '&' || l == '\'' || l == '(' || l == ')' ||
+                         l == '*' || l == '+' || l == ';' || l == '=';
       if (!plain) return false;
     }
     rest = end == std::string_view::npos ? std::string_view{} : rest.substr(end);

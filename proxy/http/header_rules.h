@@ -47,8 +47,8 @@ bool IsTokenChar(char c);
 // letters, and behind the first of them digits, hyphens and underscores.
 inline constexpr size_t kMaxMethodBytes = 32;
 int CheckMethod(std::string_view method);
-// host[:port] with nothing that could be read two ways: no user info, slash, space, control; brackets only around an
-// IPv6 literal.
+// host[:port] with nothing that could be read two ways: no user info, slash, space, control, %XX (names have no other
+// spelling); brackets only around an IPv6 literal.
 bool IsAuthority(std::string_view text);
 // Lower-cases ASCII into the arena (in place view if already lower).
 std::string_view LowerCopy(Arena& arena, std::string_view text);

@@ -8,17 +8,28 @@
 namespace meridian {
 namespace {
 
-constexpr bool IsUnreserved(unsigned char c) {
-  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '-' || c == '.' ||
-         c == '_' || c == '~';
-}
-
-// Anything but these is nothing to look at twice.
-constexpr std::array<bool, 256> kNotable = [] {
+// What may stand in a path as it is (RFC 3986 §3.3, pchar).
+constexpr std::array<bool, 256> kPlain = [] {
   std::array<bool, 256> table{};
-  for (unsigned char c : {'/', '%', '\\', '?'}) table[c] = true;
+  for (unsigned char c = '0'; c <= '9'; ++c) table[c] = true;
+  for (unsigned char c = 'a'; c <= 'z'; ++c) table[c] = table[static_cast<unsigned char>(c - 'a' + 'A')] = true;
+  for (unsigned char c : {'-', '.', '_', '~', '!', '$', '&', '\'', '(', ')', '*', '+', ',', ';', '=', ':', '@'}) {
+    table[c] = true;
+  }
   return table;
 }();
+
+// All else is nothing to look at twice.
+constexpr std::array<bool, 256> kNotable = [] {
+  std::array<bool, 256> table{};
+  for (size_t c = 0; c < table.size(); ++c) table[c] = !kPlain[c];
+  return table;
+}();
+
+bool IsPlain(char c) { return kPlain[static_cast<unsigned char>(c)]; }
+
+// Whether %XX of `byte` is another spelling of it, rather than something else to some origin.
+bool IsDecoded(int byte) { return kPlain[static_cast<size_t>(byte)] && byte != '+' && byte != ';'; }
 
 bool IsDots(std::string_view segment) { return segment == "." || segment == ".."; }
 
@@ -41,15 +52,22 @@ bool HidesDots(std::string_view segment) {
 
 enum class Finding : uint8_t { kCanonical, kChange, kRefuse };
 
-// One scan. The length of the path goes to *length, unless it is refused.
-Finding Look(std::string_view target, bool strict, size_t* length) {
+struct Path {
   Finding finding = Finding::kCanonical;
+  size_t length = 0;  // of the path
+  size_t bare = 0;    // bytes that become %XX
+};
+
+// One scan.
+Path Look(std::string_view target, bool strict) {
+  Path path;
+  Finding& finding = path.finding;
   size_t i = 0;
   for (; i < target.size(); ++i) {
     const char c = target[i];
     if (!kNotable[static_cast<unsigned char>(c)]) continue;
     if (c == '?') break;
-    if (c == '\\') return Finding::kRefuse;
+    if (c == '\\') return {Finding::kRefuse};
     if (c == '/') {
       const std::string_view next = target.substr(i + 1, 3);
       if (next.empty() || (next[0] != '/' && next[0] != '.')) continue;
@@ -58,39 +76,56 @@ Finding Look(std::string_view target, bool strict, size_t* length) {
       if (next.size() == 3 && next.find('%') != std::string_view::npos) finding = Finding::kChange;
       continue;
     }
+    if (c != '%') {
+      finding = Finding::kChange;
+      ++path.bare;
+      continue;
+    }
     const int byte = PercentByte(target, i);
-    if (byte <= 0) return Finding::kRefuse;
+    if (byte <= 0) return {Finding::kRefuse};
     const bool slash = byte == '/' || byte == '\\';
-    if (strict && slash) return Finding::kRefuse;
+    if (strict && slash) return {Finding::kRefuse};
     const bool lower = target[i + 1] >= 'a' || target[i + 2] >= 'a';
-    if (slash || lower || IsUnreserved(static_cast<unsigned char>(byte))) finding = Finding::kChange;
+    if (slash || lower || IsDecoded(byte)) finding = Finding::kChange;
     i += 2;
   }
-  *length = i;
-  return finding;
+  path.length = i;
+  return path;
 }
 
-char UpperHex(char c) { return c >= 'a' && c <= 'f' ? static_cast<char>(c - 'a' + 'A') : c; }
+char* PutEncoded(int byte, char* to) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  *to++ = '%';
+  *to++ = kDigits[byte / 16];
+  *to++ = kDigits[byte % 16];
+  return to;
+}
 
-// Writes `path` with its percent signs in order to `out`, which has room for it; the length. REQUIRES: Look took it.
-size_t Decode(std::string_view path, char* out) {
+// Writes `path` with its characters in order to `out`, which has room for it; the length. REQUIRES: Look took it.
+size_t Respell(std::string_view path, char* out) {
   char* to = out;
   for (size_t i = 0; i < path.size(); ++i) {
-    if (path[i] != '%') {
+    if (path[i] == '/' || IsPlain(path[i])) {
       *to++ = path[i];
       continue;
     }
-    const auto byte = static_cast<unsigned char>(PercentByte(path, i));
-    if (IsUnreserved(byte)) {
+    const bool encoded = path[i] == '%';
+    const int byte = encoded ? PercentByte(path, i) : static_cast<unsigned char>(path[i]);
+    if (encoded && IsDecoded(byte)) {
       *to++ = static_cast<char>(byte);
     } else {
-      *to++ = '%';
-      *to++ = UpperHex(path[i + 1]);
-      *to++ = UpperHex(path[i + 2]);
+      to = PutEncoded(byte, to);
     }
-    i += 2;
+    if (encoded) i += 2;
   }
   return static_cast<size_t>(to - out);
+}
+
+// The byte that text[at…at+2] is to routes, or −1: it is no %XX, or stays one.
+int RoutedByte(std::string_view text, size_t at) {
+  const int byte = text[at] == '%' ? PercentByte(text, at) : -1;
+  if (byte <= ' ' || byte >= 0x7F) return -1;
+  return byte == '/' || byte == '\\' || byte == '%' || byte == '?' || byte == '#' ? -1 : byte;
 }
 
 // Removes dot segments and empty ones in place; the new length, 0: refused.
@@ -120,15 +155,31 @@ size_t RemoveSegments(char* text, size_t size) {
 
 std::optional<std::string_view> CanonicalTarget(std::string_view target, PathPolicy policy, Arena& arena) {
   if (policy == PathPolicy::kAsIs || !target.starts_with('/')) return target;
-  size_t length = 0;
-  const Finding finding = Look(target, policy == PathPolicy::kStrict, &length);
-  if (finding == Finding::kCanonical) return target;
-  if (finding == Finding::kRefuse) return std::nullopt;
-  char* out = static_cast<char*>(arena.Allocate(target.size(), 1));
-  size_t size = RemoveSegments(out, Decode(target.substr(0, length), out));
+  const Path path = Look(target, policy == PathPolicy::kStrict);
+  if (path.finding == Finding::kCanonical) return target;
+  if (path.finding == Finding::kRefuse) return std::nullopt;
+  char* out = static_cast<char*>(arena.Allocate(target.size() + 2 * path.bare, 1));
+  size_t size = RemoveSegments(out, Respell(target.substr(0, path.length), out));
   if (size == 0) return std::nullopt;
-  size += target.copy(out + size, std::string_view::npos, length);
+  size += target.copy(out + size, std::string_view::npos, path.length);
   return std::string_view(out, size);
+}
+
+std::string_view RoutedTarget(std::string_view target, PathPolicy policy, Arena& arena) {
+  if (policy == PathPolicy::kAsIs) return target;
+  const std::string_view path = target.substr(0, target.find('?'));
+  size_t at = path.find('%');
+  while (at < path.size() && RoutedByte(path, at) < 0) at = path.find('%', at + 1);
+  if (at >= path.size()) return target;
+  char* out = static_cast<char*>(arena.Allocate(target.size(), 1));
+  char* to = out + path.copy(out, at);
+  while (at < path.size()) {
+    const int byte = RoutedByte(path, at);
+    *to++ = byte < 0 ? path[at] : static_cast<char>(byte);
+    at += byte < 0 ? 1 : 3;
+  }
+  to += target.copy(to, std::string_view::npos, path.size());
+  return {out, static_cast<size_t>(to - out)};
 }
 
 }  // namespace meridian

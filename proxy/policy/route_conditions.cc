@@ -29,10 +29,10 @@ class FormText {
   std::string_view text_;
 };
 
-bool FieldHolds(const TextCondition& condition, const HeaderBlock* headers) {
+bool FieldHolds(const TextCondition& condition, const HeaderBlock* headers, PatternBudget& budget) {
   const bool absent = condition.kind == TextCondition::Kind::kAbsent;
   if (headers == nullptr) return absent;
-  const auto fits = [&](const Header& h) { return h.name == condition.name && condition.Fits(h.value); };
+  const auto fits = [&](const Header& h) { return h.name == condition.name && condition.Fits(h.value, budget); };
   return std::any_of(headers->begin(), headers->end(), fits) != absent;
 }
 
@@ -48,19 +48,22 @@ bool AnyPair(std::string_view list, char separator, F f) {
   return false;
 }
 
-bool ParameterHolds(const TextCondition& condition, std::string_view query) {
+bool ParameterHolds(const TextCondition& condition, std::string_view query, PatternBudget& budget) {
   const bool found = AnyPair(query, '&', [&](std::string_view name, std::string_view value) {
-    return FormText(name).view() == condition.name && condition.Fits(FormText(value).view());
+    return FormText(name).view() == condition.name && condition.Fits(FormText(value).view(), budget);
   });
   return found != (condition.kind == TextCondition::Kind::kAbsent);
 }
 
-// RFC 6265 §4.2.1; blanks around a pair are no part of it.
-bool CookieHolds(const TextCondition& condition, const HeaderBlock* headers) {
+std::string_view Trimmed(std::string_view text) {
+  text.remove_prefix(std::min(text.find_first_not_of(" \t"), text.size()));
+  return text.substr(0, text.find_last_not_of(" \t") + 1);
+}
+
+// RFC 6265 §4.2.1.
+bool CookieHolds(const TextCondition& condition, const HeaderBlock* headers, PatternBudget& budget) {
   const auto fits = [&](std::string_view name, std::string_view value) {
-    name.remove_prefix(std::min(name.find_first_not_of(" \t"), name.size()));
-    value = value.substr(0, value.find_last_not_of(" \t") + 1);
-    return name == condition.name && condition.Fits(value);
+    return Trimmed(name) == condition.name && condition.Fits(Trimmed(value), budget);
   };
   bool found = false;
   for (const Header& h : headers ? *headers : HeaderBlock()) {
@@ -71,7 +74,18 @@ bool CookieHolds(const TextCondition& condition, const HeaderBlock* headers) {
 
 }  // namespace
 
-bool TextCondition::Fits(std::string_view value) const {
+bool PatternBudget::Matches(const TextPattern& pattern, std::string_view text) {
+  // Of thousands of expressions most are for other paths, which their first bytes say.
+  if (spent_ || (pattern.range() && !pattern.range()->Holds(text))) return false;
+  constexpr size_t kEach = 16;  // bytes, for the call
+  const size_t steps = (text.size() + kEach) * pattern.StepsPerByte();
+  spent_ = steps > left_;
+  if (spent_) return false;
+  left_ -= steps;
+  return pattern.MatchesWhole(text);
+}
+
+bool TextCondition::Fits(std::string_view value, PatternBudget& budget) const {
   switch (kind) {
     case Kind::kPresent:
     case Kind::kAbsent:
@@ -81,23 +95,23 @@ bool TextCondition::Fits(std::string_view value) const {
     case Kind::kPrefix:
       return value.starts_with(text);
     case Kind::kPattern:
-      return pattern->MatchesWhole(value);
+      return budget.Matches(*pattern, value);
   }
   return false;
 }
 
-bool Fulfils(const RouteConditions& conditions, const RouteRequest& request) {
+bool Fulfils(const RouteConditions& conditions, const RouteRequest& request, PatternBudget& budget) {
   const auto& methods = conditions.methods;
   if (!methods.empty() && std::find(methods.begin(), methods.end(), request.method) == methods.end()) return false;
   if (!conditions.scheme.empty() && conditions.scheme != request.scheme) return false;
-  const auto field_holds = [&](const TextCondition& c) { return FieldHolds(c, request.headers); };
+  const auto field_holds = [&](const TextCondition& c) { return FieldHolds(c, request.headers, budget); };
   if (!std::all_of(conditions.headers.begin(), conditions.headers.end(), field_holds)) return false;
-  const auto cookie_holds = [&](const TextCondition& c) { return CookieHolds(c, request.headers); };
+  const auto cookie_holds = [&](const TextCondition& c) { return CookieHolds(c, request.headers, budget); };
   if (!std::all_of(conditions.cookies.begin(), conditions.cookies.end(), cookie_holds)) return false;
   if (conditions.query.empty()) return true;
   const size_t mark = request.target.find('?');
   const std::string_view query = mark == std::string_view::npos ? std::string_view() : request.target.substr(mark + 1);
-  const auto parameter_holds = [&](const TextCondition& c) { return ParameterHolds(c, query); };
+  const auto parameter_holds = [&](const TextCondition& c) { return ParameterHolds(c, query, budget); };
   return std::all_of(conditions.query.begin(), conditions.query.end(), parameter_holds);
 }
 

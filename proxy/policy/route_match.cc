@@ -45,10 +45,10 @@ bool HostMatches(std::string_view wanted, std::string_view host) {
   return host.size() > suffix.size() && host.ends_with(suffix);
 }
 
-bool PathMatches(const RouteModel& route, std::string_view path) {
+bool PathMatches(const RouteModel& route, std::string_view path, PatternBudget& budget) {
   std::string_view wanted = route.path;
   if (wanted.empty()) return true;
-  if (route.path_pattern) return route.path_pattern->MatchesWhole(path);
+  if (route.path_pattern) return budget.Matches(*route.path_pattern, path);
   if (route.path_exact) return wanted == path;
   if (!path.starts_with(wanted)) return false;
   return path.size() == wanted.size() || wanted.back() == '/' || path[wanted.size()] == '/';
@@ -67,12 +67,16 @@ std::vector<uint16_t> OrderRoutes(const std::vector<RouteModel>& routes) {
 int MatchRoute(const std::vector<RouteModel>& routes, const std::vector<uint16_t>& order, const RouteRequest& request) {
   const std::string_view host = HostOf(request.authority);
   const std::string_view path = request.target.substr(0, request.target.find('?'));
+  PatternBudget budget;
   for (uint16_t index : order) {
     const RouteModel& route = routes[index];
-    if (!HostMatches(route.host, host) || !PathMatches(route, path)) continue;
-    if (!route.conditions || Fulfils(*route.conditions, request)) return index;
+    if (!HostMatches(route.host, host)) continue;
+    const bool fits =
+        PathMatches(route, path, budget) && (!route.conditions || Fulfils(*route.conditions, request, budget));
+    if (budget.spent()) return kTooCostly;
+    if (fits) return index;
   }
-  return -1;
+  return kNoRoute;
 }
 
 }  // namespace meridian

@@ -16,7 +16,9 @@ namespace meridian {
 
 // Route indexes by falling specificity; computed when a snapshot is built.
 std::vector<uint16_t> OrderRoutes(const std::vector<RouteModel>& routes);
-// First match in `order`, or −1.
+// First match in `order`, or one of these. kTooCostly: the expressions of routes would take too long (PatternBudget).
+inline constexpr int kNoRoute = -1;
+inline constexpr int kTooCostly = -2;
 int MatchRoute(const std::vector<RouteModel>& routes, const std::vector<uint16_t>& order, const RouteRequest& request);
 
 }  // namespace meridian

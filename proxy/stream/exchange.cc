@@ -98,10 +98,9 @@ void Exchange::OnRequestHead(const RequestHead& head) {
     return ReplyWithText(421, nullptr);
   }
   RemoveHopByHop(request_.headers);
-  if (!Match()) {
-    context_.stats().unmatched_requests.Add();
+  if (const int refused = Match(); refused != 0) {
     Move(Event::kRefused);
-    return ReplyWithText(404, nullptr);
+    return ReplyWithText(refused, nullptr);
   }
   if (!AskFilters()) return;
   Move(Event::kHeadRead);

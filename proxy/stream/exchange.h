@@ -81,7 +81,7 @@ class Exchange final : public ConnectionExchange,
   bool HasMemory();
   void IdentifyClient();
   bool Normalize();
-  bool Match();
+  int Match();
   bool AskFilters();
   void MakePlan();
   bool PrepareWebSocket();

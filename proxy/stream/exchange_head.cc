@@ -62,15 +62,24 @@ bool Exchange::Normalize() {
   return target.has_value();
 }
 
-bool Exchange::Match() {
-  const RouteRequest request{request_.method_text, stream_context_.scheme, request_.authority, request_.path,
+// 0, or the status to refuse the request with.
+int Exchange::Match() {
+  const std::string_view target = RoutedTarget(request_.path, world_->model->paths, arena_);
+  const RouteRequest request{request_.method_text, stream_context_.scheme, request_.authority, target,
                              &request_.headers};
   const int index = MatchRoute(world_->model->routes, world_->route_order, request);
-  if (index < 0) return false;
+  if (index == kNoRoute) {
+    context_.stats().unmatched_requests.Add();
+    return 404;
+  }
+  if (index == kTooCostly) {
+    context_.stats().limit_expressions.Add();
+    return 431;
+  }
   route_ = static_cast<uint16_t>(index);
   routed_ = true;
   context_.route_cells(route_).requests.Add();
-  return true;
+  return 0;
 }
 
 bool Exchange::AskFilters() {

@@ -1,4 +1,6 @@
 // Which requests a route takes, what it does with them, and every slip in saying so.
+#include <ctime>
+
 #include "control/config_texts.h"
 
 namespace meridian {
@@ -39,8 +41,9 @@ TEST_F(CompleteRoutes, SayWhichRequestsTheyTake) {
   ASSERT_EQ(wanted.cookies.size(), 1u);
   EXPECT_EQ(wanted.cookies[0].name, "beta");
   ASSERT_EQ(wanted.query.size(), 3u);
-  EXPECT_TRUE(wanted.query[0].Fits("12"));
-  EXPECT_FALSE(wanted.query[0].Fits("12a")) << "expressions match whole values";
+  PatternBudget budget;
+  EXPECT_TRUE(wanted.query[0].Fits("12", budget));
+  EXPECT_FALSE(wanted.query[0].Fits("12a", budget)) << "expressions match whole values";
   EXPECT_EQ(wanted.query[1].name, "a b");
   EXPECT_EQ(wanted.query[1].text, "c d");
   EXPECT_EQ(wanted.query[2].kind, Kind::kAbsent);
@@ -137,6 +140,9 @@ INSTANTIATE_TEST_SUITE_P(
         Slip{"APathThatIsRefused",
              Route("match: { path: /.. }, service: shop"),
              {"7:33 'path' is not spelled as paths are when they are matched"}},
+        Slip{"APathInAnotherSpelling",
+             Route("match: { path: /%40admin }, service: shop"),
+             {"7:33 'path' is not spelled as paths are when they are matched; write '/@admin'"}},
         Slip{"APathWithAQuery", Route("match: { path: /a?b }, service: shop"), {"7:33 'path' must not hold a query"}},
         Slip{"APathWithASpace",
              Route("match: { path: /a b }, service: shop"),
@@ -170,6 +176,46 @@ INSTANTIATE_TEST_SUITE_P(
         Slip{"AnExpressionForNoPath",
              Route("match: { path_regex: '' }, service: shop"),
              {"7:39 'path_regex' must not be empty: no path is"}},
+        Slip{"AnExpressionForNothingThatAPathIs",
+             Route("match: { path_regex: 'items/[0-9]+' }, service: shop"),
+             {"7:39 'path_regex' never matches: it is the whole path, which begins with '/'; begin it with '/' or "
+              "'.*'"}},
+        Slip{"AnExpressionInASpellingThatNoPathHas",
+             Route("match: { path_regex: '/a%2Bb.*' }, service: shop"),
+             {"7:39 'path_regex' never matches: no path has %2B when it is matched; write '\\+'"}},
+        Slip{"AnExpressionInSmallDigits",
+             Route("match: { path_regex: '/%c3%A9.*' }, service: shop"),
+             {"7:39 'path_regex' never matches: no path has %c3 when it is matched; write its digits in capitals"}},
+        Slip{"AnExpressionOfOnePathThatIsNone",
+             Route("match: { path_regex: '/a/\\.\\./b' }, service: shop"),
+             {"7:39 'path_regex' is not spelled as paths are when they are matched; write '/b'"}},
+        Slip{"AMethodThatDoesNotTravel",
+             Route("match: { methods: 'A!B' }, service: shop"),
+             {"7:36 'methods' is no method that travels: capitals, digits, '-' and '_', at most 32"}},
+        Slip{"TheMethodOfTunnels",
+             Route("match: { methods: CONNECT }, service: shop"),
+             {"7:36 'methods' must not be CONNECT: the only tunnels are WebSockets, which are GET"}},
+        Slip{"ACookieWithItsValue",
+             Route("match: { cookies: { 'a=b': c } }, service: shop"),
+             {"7:38 'a=b' is no name of a cookie: it ends before '='; write the value behind ':'"}},
+        Slip{"TwoCookies",
+             Route("match: { cookies: { 'a;b': c } }, service: shop"),
+             {"7:38 'a;b' is no name of a cookie: ';' ends one"}},
+        Slip{"ACookieWithABlank",
+             Route("match: { cookies: { ' a': c } }, service: shop"),
+             {"7:38 ' a' is no name of a cookie: blanks around it are no part of it"}},
+        Slip{"ACookieWithASemicolon",
+             Route("match: { cookies: { a: { prefix: 'b;c' } } }, service: shop"),
+             {"7:51 'a' never matches: ';' ends the value of a cookie"}},
+        Slip{"AValueThatBeginsWithABlank",
+             Route("match: { headers: { x-a: ' b' } }, service: shop"),
+             {"7:43 'x-a' never matches: blanks around a value are no part of it; write 'b'"}},
+        Slip{"ACookieThatEndsWithABlank",
+             Route("match: { cookies: { a: 'b ' } }, service: shop"),
+             {"7:41 'a' never matches: blanks around a value are no part of it; write 'b'"}},
+        Slip{"AnExpressionThatBeginsWithABlank",
+             Route("match: { headers: { x-a: { regex: ' b+' } } }, service: shop"),
+             {"7:52 'x-a' never matches: values do not begin with a blank; write it without"}},
         Slip{"APathAndAnExpression",
              Route("match: { path: /a, path_regex: /b }, service: shop"),
              {"7:37 a match has 'path' or 'path_regex', not both"}},
@@ -312,12 +358,46 @@ TEST(Routes, ARedirectToWhatAnotherRouteTakesIsNoCircle) {
 TEST(Routes, AReplyMayComeFromAFile) {
   const Model model = ModelOf(Route("reply: { file: broken.expected }"));
   EXPECT_EQ(model.routes.at(0).rules->reply->body, ReadText(kFixtures + "/broken.expected"));
-  EXPECT_EQ(Problems(Parse(Route("reply: { file: /dev/zero }"))).at(0), "7:33 'file' is larger than 256 KiB");
+  EXPECT_EQ(Problems(Parse(Route("reply: { file: /dev/zero }"))).at(0),
+            "7:33 'file' cannot be read: '/dev/zero': it is no regular file");
 }
 
 TEST(Routes, AReplyMayHaveManyLines) {
   const Model model = ModelOf(SmallWith(7, "  - name: all\n    reply:\n      body: |\n        one\n        two"));
   EXPECT_EQ(model.routes.at(0).rules->reply->body, "one\ntwo\n");
+}
+
+// What may fit is nobody's slip.
+TEST(Routes, ConditionsThatMayFitAreTaken) {
+  for (const char* match :
+       {"path_regex: '.*\\.html'", "path_regex: '(?i)/a'", "path_regex: '\\*|/x.*'", "path_regex: '/a%20[%2B]'",
+        "path_regex: '/[0-9]+'", "headers: { x-a: '' }", "headers: { x-a: { prefix: 'b ' } }",
+        "headers: { x-a: 'b c' }", "headers: { x-a: { regex: '.*b' } }", "headers: { x-a: { regex: '| b' } }",
+        "headers: { x-a: 'b;c' }", "cookies: { a: 'b=c' }", "query: { 'a=b': ' c;' }", "methods: [M-SEARCH, QUERY]",
+        "path: '/a%2Fb'"}) {
+    EXPECT_THAT(Problems(Parse(Route("match: { " + std::string(match) + " }, service: shop"))), IsEmpty()) << match;
+  }
+}
+
+// As routes read it, however the file has it; an expression may be the only one to guard a path.
+TEST(Routes, APathMayBeWrittenAsItTravelsOrAsItReads) {
+  for (const char* path : {"'/a|b'", "/a%7Cb"}) {
+    EXPECT_EQ(ModelOf(Route("match: { path: " + std::string(path) + " }, service: shop")).routes[0].path, "/a|b");
+  }
+  EXPECT_EQ(ModelOf(Route("match: { path: /a%2Bb }, service: shop")).routes[0].path, "/a+b");
+}
+
+// Processor time, since tests share their machine. It was 2.5 s.
+TEST(Routes, ThousandsOfRedirectsAreReadInAMoment) {
+  std::string text = std::string(kSmall);
+  for (int i = 0; i < 4095; ++i) {
+    const std::string n = std::to_string(i);
+    text += "  - { name: r" + n + ", match: { host: a.example, path: /old/" + n + " }, redirect: { path: /new/" + n +
+            " } }\n";
+  }
+  const clock_t begin = clock();
+  EXPECT_THAT(Problems(Parse(text)), IsEmpty());
+  EXPECT_LT(static_cast<double>(clock() - begin) / CLOCKS_PER_SEC, 1.5);
 }
 
 }  // namespace

@@ -45,6 +45,20 @@ TEST(TextPattern, SaysWhatIsWrong) {
   EXPECT_EQ(complaint(std::string(1025, 'a')), "is longer than 1024 bytes");
 }
 
+TEST(TextPattern, TellsWhereItsTextsLie) {
+  std::string complaint;
+  const auto items = CompilePattern("/items/[0-9]+", &complaint);
+  ASSERT_TRUE(items->range());
+  EXPECT_TRUE(items->range()->Holds("/items/7"));
+  EXPECT_FALSE(items->range()->Holds("/item"));
+  EXPECT_FALSE(items->range()->Holds("/other"));
+  EXPECT_TRUE(items->range()->HoldsBegin("/"));
+  EXPECT_FALSE(items->range()->HoldsBegin("i"));
+  EXPECT_FALSE(CompilePattern(".*x", &complaint)->range()) << "any text may begin so";
+  EXPECT_GT(CompilePattern("(a{30}|b{30}){20}", &complaint)->StepsPerByte(), 500u);
+  EXPECT_LT(items->StepsPerByte(), 30u);
+}
+
 // What takes a backtracking engine longer than the universe has left.
 TEST(TextPattern, TakesLinearTimeWhateverTheClientSends) {
   EXPECT_FALSE(Matches("(a*)*b", std::string(60'000, 'a')));

@@ -135,6 +135,13 @@ TEST_F(RouteRulesTest, APrefixTakesThePlaceOfWhatTheRouteMatched) {
   EXPECT_EQ(Rewritten({.host = "", .path = "", .prefix = "/new/"}, "/old/a", "/old"), "/new/a");
 }
 
+TEST_F(RouteRulesTest, APrefixStandsForWhatTheRouteMatchedHoweverItWasWritten) {
+  const TargetRule to_new{.host = "", .path = "", .prefix = "/new"};
+  EXPECT_EQ(Rewritten(to_new, "/a%2Bb%7C/c%2B?d", "/a+b|"), "/new/c%2B?d");
+  EXPECT_EQ(Rewritten(to_new, "/a+b%7C/c", "/a+b|/"), "/new/c");
+  EXPECT_EQ(Rewritten(to_new, "/a%20b/c", "/a%20b"), "/new/c");
+}
+
 TEST_F(RouteRulesTest, APathTakesThePlaceOfAllButTheQuery) {
   EXPECT_EQ(Rewritten({.host = "", .path = "/all", .prefix = ""}, "/x/y?z", ""), "/all?z");
   EXPECT_EQ(Rewritten({.host = "", .path = "/all", .prefix = ""}, "*", ""), "*") << "OPTIONS * has no path";

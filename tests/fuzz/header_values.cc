@@ -28,12 +28,17 @@ void CheckPath(std::string_view target) {
   const size_t query = std::min(target.find('?'), target.size());
   Require(normal->ends_with(target.substr(query)));
   const std::string path = std::string(normal->substr(0, normal->size() - (target.size() - query)));
-  Require(path.starts_with('/') && path.find('\\') == std::string::npos && path.size() <= query);
+  Require(path.starts_with('/') && path.find('\\') == std::string::npos && path.size() <= 3 * query);
   // (What ends in a slash has no further segment.)
   const std::string closed = path.ends_with('/') ? path : path + "/";
-  for (const char* gone : {"//", "/./", "/../", "%00", "%2E", "%2e", "%2f", "%5c", "%41", "%7E"}) {
+  for (const char* gone :
+       {"//", "/./", "/../", "%00", "%2E", "%2e", "%2f", "%5c", "%41", "%7E", "%40", "%3A", "%2C", "|", "\"", "%7c"}) {
     Require(closed.find(gone) == std::string::npos);
   }
+  // Routes read it in one way, of which it is a spelling.
+  const std::string_view routed = RoutedTarget(*normal, PathPolicy::kNormalize, arena);
+  const auto again = CanonicalTarget(routed, PathPolicy::kNormalize, arena);
+  Require(again && RoutedTarget(*again, PathPolicy::kNormalize, arena) == routed && routed.size() <= normal->size());
 }
 
 void CheckGrpcTimeout(std::string_view text) {
@@ -64,7 +69,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Require(length >= 0 && text.find_first_not_of("0123456789") == std::string_view::npos);
   }
   if (IsAuthority(text)) {
-    Require(text.find_first_of(std::string_view(" \t\r\n\0/\\@?#,\"<>", 15)) == std::string_view::npos);
+    Require(text.find_first_of(std::string_view(" \t\r\n\0/\\@?#,\"<>%", 16)) == std::string_view::npos);
     Require(IsAuthority(LowerCopy(arena, text)));
   }
   if (IsToken(text)) Require(IsToken(LowerCopy(arena, text)));

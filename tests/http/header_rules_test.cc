@@ -82,6 +82,7 @@ TEST(Authority, OnlyWhatCanBeReadOneWay) {
                                                                       "a\\b",
                                                                       "a?b",
                                                                       "a#b",
+                                                                      "%61.example",
                                                                       std::string_view("a\0b", 3),
                                                                       "a\x80"}) {
     EXPECT_FALSE(IsAuthority(bad)) << bad;

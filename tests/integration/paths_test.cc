@@ -46,6 +46,31 @@ TEST_F(Paths, EverySpellingOfAPathIsRoutedAndForwardedAsOne) {
   EXPECT_GE(edge.MetricSum("meridian_refused_paths_total"), 10);
 }
 
+TEST_F(Paths, NoOtherSpellingPassesAGuard) {
+  EdgeConfig config = Config("");
+  for (const char* guarded : {"/@admin", "/v1:run", "/a|b", "/a+b", "/a;b", "/caf%C3%A9"}) {
+    config.routes.push_back({.name = "g" + std::to_string(config.routes.size()),
+                             .match = "{ path: '" + std::string(guarded) + "' }",
+                             .split = "inner: 1"});
+  }
+  config.routes.push_back({.name = "regex", .match = "{ path_regex: '/x[|]y.*' }", .split = "inner: 1"});
+  const Edge edge(config);
+  for (const char* version : {"--http1.1", "--http2-prior-knowledge"}) {
+    EXPECT_EQ(Get(edge, "/%40admin/x", version), "inner /@admin/x");
+    EXPECT_EQ(Get(edge, "/v1%3Arun", version), "inner /v1:run");
+    EXPECT_EQ(Get(edge, "/v1%3arun", version), "inner /v1:run");
+    EXPECT_EQ(Get(edge, "/a%7Cb", version), "inner /a%7Cb");
+    EXPECT_EQ(Get(edge, "/a|b", version), "inner /a%7Cb");
+    EXPECT_EQ(Get(edge, "/a%2bb", version), "inner /a%2Bb") << "an origin may tell them apart";
+    EXPECT_EQ(Get(edge, "/a+b", version), "inner /a+b");
+    EXPECT_EQ(Get(edge, "/a%3Bb", version), "inner /a%3Bb");
+    EXPECT_EQ(Get(edge, "/caf%c3%a9", version), "inner /caf%C3%A9");
+    EXPECT_EQ(Get(edge, "/x%7Cy", version), "inner /x%7Cy");
+  }
+  const CurlResult other_host = Curl({"-H", "Host: %61.test", "http://127.0.0.1:" + std::to_string(edge.port()) + "/"});
+  EXPECT_EQ(other_host.status, 400) << "hosts have one spelling, too";
+}
+
 TEST_F(Paths, StrictRefusesEncodedSlashesAndAsIsTakesAll) {
   const Edge strict(Config("paths: strict\n"));
   EXPECT_EQ(Get(strict, "/group%2fproject"), "400");

@@ -31,6 +31,11 @@ TEST(CanonicalPath, UsualPathsStayTheViewTheyAreAndTakeNoMemory) {
   }
 }
 
+std::string Routed(std::string_view target, PathPolicy policy = kNormalize) {
+  Arena arena;
+  return std::string(RoutedTarget(target, policy, arena));
+}
+
 TEST(CanonicalPath, EachPathHasOneSpelling) {
   const std::pair<const char*, const char*> cases[] = {
       {"/%61%7E%2d", "/a~-"},
@@ -54,6 +59,17 @@ TEST(CanonicalPath, EachPathHasOneSpelling) {
       {"/a%2F.b/..c%2F", "/a%2F.b/..c%2F"},
       {"/..;/a", "/..;/a"},
       {"/...%2F", "/...%2F"},
+      {"/%40admin", "/@admin"},
+      {"/v1%3Arun", "/v1:run"},
+      {"/v1%3arun", "/v1:run"},
+      {"/%21%24%26%27%28%29%2A%2C%3D", "/!$&'()*,="},
+      {"/a|b", "/a%7Cb"},
+      {"/a%7cb", "/a%7Cb"},
+      {"/\"<>[]^`{}", "/%22%3C%3E%5B%5D%5E%60%7B%7D"},
+      {"/caf\xC3\xA9", "/caf%C3%A9"},
+      {"/a%2bb%3bc", "/a%2Bb%3Bc"},
+      {"/a+b;c", "/a+b;c"},
+      {"/|||?|", "/%7C%7C%7C?|"},
   };
   for (const auto& [path, canonical] : cases) EXPECT_EQ(Canonical(path), canonical) << path;
 }
@@ -70,6 +86,18 @@ TEST(CanonicalPath, WhatHasNoSafeReadingIsRefused) {
   }
 }
 
+// A guard must not be passed by another spelling of what it guards, nor may an origin get another one than the client
+// sent where it may tell them apart.
+TEST(CanonicalPath, RoutesReadAVisibleCharacterHoweverItIsWritten) {
+  EXPECT_EQ(Routed("/a%7Cb"), "/a|b");
+  EXPECT_EQ(Routed("/a%2Bb%3Bc?%7C"), "/a+b;c?%7C");
+  EXPECT_EQ(Routed("/%22%3C%3E%5B%5D%5E%60%7B%7D"), "/\"<>[]^`{}");
+  for (const char* same : {"/a%2Fb", "/a%5Cb", "/a%25b", "/a%3Fb", "/a%23b", "/a%20b", "/%C3%A9", "/%7F", "*", "/"}) {
+    EXPECT_EQ(Routed(same), same);
+  }
+  EXPECT_EQ(Routed("/a%7Cb%2Bc", PathPolicy::kAsIs), "/a%7Cb%2Bc");
+}
+
 TEST(CanonicalPath, StrictTakesNoEncodedSlashes) {
   for (const char* path : {"/a%2Fb", "/a%2fb", "/a%5Cb", "/%5c"}) {
     EXPECT_EQ(Canonical(path, PathPolicy::kStrict), "refused") << path;
@@ -80,8 +108,9 @@ TEST(CanonicalPath, StrictTakesNoEncodedSlashes) {
 // Random paths over what matters: whatever comes out is canonical, has no dots left to follow, and is routed as the
 // path that came in would be after it.
 TEST(CanonicalPath, IsItsOwnCanonicalPathWhateverWentIn) {
-  const char* const pieces[] = {"/",   "/",   "/",   ".",  "..", "a", "b", "%2e", "%2E", "%2f", "%5C", "%61",
-                                "%41", "%25", "%c3", "2e", "%",  ";", "?", "\\",  "%00", "/..", "/./", "//"};
+  const char* const pieces[] = {"/",   "/",   "/",   ".",   "..",  "a", "b",   "%2e", "%2E", "%2f", "%5C", "%61",
+                                "%41", "%25", "%c3", "2e",  "%",   ";", "?",   "\\",  "%00", "/..", "/./", "//",
+                                "@",   "%40", "|",   "%7c", "%7C", "+", "%2B", "%3b", "%3A", "\xC3"};
   std::mt19937 random(7);
   int taken = 0;
   for (int round = 0; round < 200'000; ++round) {
@@ -98,6 +127,9 @@ TEST(CanonicalPath, IsItsOwnCanonicalPathWhateverWentIn) {
       ASSERT_EQ(fenced.find("/../"), std::string::npos) << path;
       ASSERT_EQ(fenced.find("/./"), std::string::npos) << path;
       ASSERT_EQ(plain.find("//"), std::string::npos) << path;
+      const std::string routed = Routed(once, policy);
+      ASSERT_EQ(Canonical(routed, policy) == "refused", false) << path;
+      ASSERT_EQ(Routed(Canonical(routed, policy), policy), routed) << path;
       ASSERT_EQ(once.substr(plain.size()), path.find('?') == std::string::npos ? "" : path.substr(path.find('?')));
     }
   }

@@ -19,6 +19,11 @@ class EndsWith final : public TextPattern {
   std::string end_;
 };
 
+bool Fulfils(const RouteConditions& conditions, const RouteRequest& request) {
+  PatternBudget budget;
+  return meridian::Fulfils(conditions, request, budget);
+}
+
 TextCondition Condition(std::string name, Kind kind, std::string text = {}) {
   TextCondition condition{std::move(name), kind, text, nullptr};
   if (kind == Kind::kPattern) condition.pattern = std::make_shared<EndsWith>(text);

@@ -114,6 +114,59 @@ TEST(RouteMatch, AWildcardCoversAnyLabelsBelowButNotTheDomainItself) {
   EXPECT_EQ(Match(routes, "a.example.com", "/"), "none");
 }
 
+// Stands for an expression that is of some size and matches nothing.
+class Costly final : public TextPattern {
+ public:
+  explicit Costly(int* calls) : calls_(calls) {}
+  bool MatchesWhole(std::string_view) const override { return ++*calls_ == 0; }
+  size_t StepsPerByte() const override { return 100; }
+
+ private:
+  int* calls_;
+};
+
+TEST(RouteMatch, AllExpressionsTogetherHaveOneBudgetPerRequest) {
+  std::vector<RouteModel> routes;
+  int calls = 0;
+  for (int i = 0; i < 4095; ++i) {
+    routes.push_back(Route("r" + std::to_string(i), "", "x"));
+    routes.back().path_pattern = std::make_shared<Costly>(&calls);
+  }
+  routes.push_back(Route("all", "", ""));
+  const std::vector<uint16_t> order = OrderRoutes(routes);
+  const std::string longest = "/" + std::string(8191, 'a');
+  EXPECT_EQ(MatchRoute(routes, order, {.authority = "h", .target = longest}), kTooCostly)
+      << "the route behind them must not get what one of them may guard";
+  EXPECT_LE(calls, 6);
+  calls = 0;
+  routes.resize(1);
+  routes.push_back(Route("all", "", ""));
+  EXPECT_EQ(MatchRoute(routes, OrderRoutes(routes), {.authority = "h", .target = longest}), 1);
+  EXPECT_EQ(calls, 1);
+}
+
+class OnlyX final : public TextPattern {
+ public:
+  explicit OnlyX(int* calls) : calls_(calls) {}
+  bool MatchesWhole(std::string_view) const override { return ++*calls_ > 0; }
+  const TextRange* range() const override { return &range_; }
+
+ private:
+  int* calls_;
+  TextRange range_{"/x", "/y"};
+};
+
+TEST(RouteMatch, AnExpressionForOtherPathsCostsNothing) {
+  int calls = 0;
+  std::vector<RouteModel> routes(2000, Route("x", "", "/x.*"));
+  for (RouteModel& route : routes) route.path_pattern = std::make_shared<OnlyX>(&calls);
+  const std::vector<uint16_t> order = OrderRoutes(routes);
+  const std::string other = "/" + std::string(8191, 'a');
+  EXPECT_EQ(MatchRoute(routes, order, {.authority = "h", .target = other}), kNoRoute);
+  EXPECT_EQ(calls, 0);
+  EXPECT_EQ(MatchRoute(routes, order, {.authority = "h", .target = "/xa"}), 0);
+}
+
 // What a reader of the file would do by hand: collect all that match, take the most specific.
 TEST(RouteMatch, NoMatchingRouteIsEverMoreSpecificThanTheChosenOne) {
   std::mt19937 random(2);
