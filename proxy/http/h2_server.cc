@@ -241,9 +241,9 @@ int H2Server::OnHeadersDone(H2Stream* stream, const nghttp2_frame& frame) {
 
 void H2Server::OnInEnd(H2Stream* stream) { static_cast<Stream*>(stream)->InEnd(); }
 
-// Answered before the request's end: the rest is not wanted (RFC 9113 §8.1). The reset that says so waits: there are
-// clients that drop an answer if its reset is in the same read (curl 7.88), and all that read the answer stop by
-// themselves. The exchange is over now.
+// Answered before the request's end: the rest is not wanted (RFC 9113 §8.1). The reset that says so waits, and what
+// comes until then is read and dropped: there are clients that drop an answer if its reset is in the same read
+// (curl 7.88), and clients that read the answer only behind their body. The exchange is over now.
 void H2Server::OnOutEnd(H2Stream* stream) {
   if (stream->in_ended()) return;
   if (unwanted_.empty()) host_.WakeAfter(kUnwantedPatience);

@@ -71,8 +71,8 @@ void H2Stream::ReleasePipes() {
   if (!in_) return;
   in_->set_writer(nullptr);
   if (in_->unreported() > 0) {
-    // What waits in the pipe is bounded by the stream's window; the connection's must not wait for it.
-    nghttp2_session_consume_connection(session_.session_, in_->unreported());
+    // What waits in the pipe is dropped, and so may be what still comes: see below.
+    nghttp2_session_consume(session_.session_, id, in_->unreported());
     if (nghttp2_session_want_write(session_.session_)) session_.host_.WantWrite();
   }
   in_ = nullptr;
@@ -149,7 +149,9 @@ const nghttp2_session_callbacks* H2Session::Callbacks() {
           if (stream && stream->in_) {
             stream->in_->Write(self->feed_block_, {data, size});
           } else {
-            nghttp2_session_consume_connection(session, size);  // nobody wants it, nor more of it
+            // Read and dropped until the stream ends or is reset: there are clients that hear an answer, or a reset,
+            // only when they have sent everything (Java's, httpx).
+            nghttp2_session_consume(session, id, size);
           }
           return 0;
         });
