@@ -109,7 +109,7 @@ bool OriginPool::Wait(PoolRequest& request, Error* error) {
   request.fresh &= connections() < options_.limits.max_connections;
   const bool opens = request.fresh || (Lacks(group, group.waiting + 1) && MakePlace());
   // Whoever gets the connection that is being opened is not in the queue of those who need luck.
-  const size_t streams = std::min(options_.limits.max_streams, stream_limit_.value_or(options_.limits.max_streams));
+  const size_t streams = std::min(size_t{options_.limits.max_streams}, stream_limit_.value_or(SIZE_MAX));
   const size_t under_way = group.connecting * (http2_ ? streams : 1);
   const bool full = !opens && group.waiting >= under_way && waiting_ >= options_.limits.max_pending;
   if (full) *error = kPoolFull;

@@ -2,16 +2,21 @@
 #include <memory>
 #include <ostream>
 
-#include "integration/edge.h"
+#include "integration/clients.h"
 #include "support/certificates.h"
 #include "support/nginx_origin.h"
 
 namespace meridian::testing {
 namespace {
 
-constexpr size_t kSizes[] = {0, 1, 16'383, 16'384, 16'385, 10u << 20};
 constexpr uint64_t kGiB = uint64_t{1} << 30;
 constexpr uint64_t kMostGrowth = 64u << 20;
+
+std::vector<size_t> Sizes() {
+  std::vector<size_t> sizes{0, 1, 16'383, 16'384, 16'385, 10u << 20};
+  for (const size_t size : LargeBodySizes()) sizes.push_back(size);
+  return sizes;
+}
 
 struct OriginKind {
   const char* name;
@@ -37,7 +42,7 @@ class Bodies : public ::testing::TestWithParam<OriginKind> {
   CurlResult Request(const std::string& version, const std::string& path, std::vector<std::string> more = {}) {
     more.insert(more.end(), {version, "--cacert", authority_.ca_file(),
                              "https://127.0.0.1:" + std::to_string(edge_->port()) + path});
-    return Curl(more, 20s);
+    return Curl(more, ClientLimit());
   }
 
   TempDir dir_;
@@ -47,7 +52,7 @@ class Bodies : public ::testing::TestWithParam<OriginKind> {
 };
 
 TEST_P(Bodies, DownloadsAreIdentical) {
-  for (const size_t size : kSizes) {
+  for (const size_t size : Sizes()) {
     const std::string content = PatternBytes(size, size + 1);
     origin_->AddFile(std::to_string(size), content);
     for (const char* version : {"--http2", "--http1.1"}) {
@@ -61,7 +66,7 @@ TEST_P(Bodies, DownloadsAreIdentical) {
 }
 
 TEST_P(Bodies, UploadsAreIdentical) {
-  for (const size_t size : kSizes) {
+  for (const size_t size : Sizes()) {
     const std::string content = PatternBytes(size, size + 2);
     WriteFile(dir_.File("up"), content);
     for (const std::string version : {"--http2", "--http1.1"}) {
