@@ -34,6 +34,23 @@ bool IsOurs(std::string_view name) {
                      [&](std::string_view ours) { return IsSameField(name, ours); });
 }
 
+// What proxies and CDNs say of a request beside what is ours, under the names that are known to be believed somewhere:
+// where it came from, what it was before a rewrite, what the mesh decided.
+constexpr std::string_view kOthersPrefixes[] = {"x-forwarded-", "x-original-", "x-rewrite-", "x-envoy-"};
+constexpr std::string_view kOthers[] = {"x-real-ip",        "x-client-ip",      "x-cluster-client-ip", "x-forwarded",
+                                        "true-client-ip",   "cf-connecting-ip", "fastly-client-ip",    "x-remote-ip",
+                                        "x-originating-ip", "x-azure-clientip", "x-proxyuser-ip"};
+
+bool IsOfProxies(const Header& h) {
+  // All begin with one of these four, and few other fields do.
+  const char first = h.name.front();
+  if (h.id != HeaderId::kOther || (first != 'x' && first != 't' && first != 'c' && first != 'f')) return false;
+  const auto begins = [&](std::string_view prefix) { return BeginsField(h.name, prefix); };
+  const auto same = [&](std::string_view name) { return IsSameField(h.name, name); };
+  return std::any_of(std::begin(kOthersPrefixes), std::end(kOthersPrefixes), begins) ||
+         std::any_of(std::begin(kOthers), std::end(kOthers), same);
+}
+
 // What nobody may say: `x-meridian-*`, and ours in another spelling.
 bool IsForged(const Header& h) {
   if (h.id != HeaderId::kOther || h.name.front() != 'x') return false;
@@ -49,6 +66,7 @@ std::optional<LocalReply> ForwardingHeaders::OnRequest(RequestHead& request, Str
   if (!context.trusted_peer) {
     headers.Remove(HeaderId::kXForwardedFor);
     headers.Remove(HeaderId::kXForwardedHost);
+    headers.RemoveIf(IsOfProxies);
   }
   headers.Append(HeaderId::kXForwardedFor, "x-forwarded-for", context.client->address);
   headers.Set(HeaderId::kXForwardedProto, "x-forwarded-proto", context.scheme);
@@ -67,7 +85,7 @@ void ForwardingHeaders::OnResponse(ResponseHead& response, StreamContext& contex
 
 // Nobody says it behind a body, a trusted proxy neither.
 void ForwardingHeaders::OnRequestTrailers(HeaderBlock& trailers, const StreamContext&) const {
-  trailers.RemoveIf([](const Header& h) { return IsOurs(h.name); });
+  trailers.RemoveIf([](const Header& h) { return IsOurs(h.name) || IsOfProxies(h); });
 }
 
 void ForwardingHeaders::OnResponseTrailers(HeaderBlock& trailers, const StreamContext&) const {

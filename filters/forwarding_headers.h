@@ -1,7 +1,9 @@
 // Who asked, how, and through whom: Via, X-Request-Id, X-Forwarded-For/-Proto/-Host.
 //
 // What a client says about itself in these fields is replaced, never appended to: an origin that believes a spoofed
-// address has no way to tell. `x-meridian-*` from outside is removed for the same reason. Of a trusted proxy
+// address has no way to tell. `x-meridian-*` from outside is removed for the same reason, and of strangers what other
+// proxies say under names that are believed in places: X-Real-IP, X-Forwarded-Port, X-Original-URL, X-Envoy-… (the list
+// stands in conf/README.md). Of a trusted proxy
 // X-Forwarded-For is appended to and -Proto and -Host are kept. `Forwarded` (RFC 7239) always goes: many proxies that
 // set X-Forwarded-For hand on whatever a client says in it. Via is appended to in both directions (RFC 9110 §7.6.3).
 #pragma once

@@ -50,6 +50,7 @@ struct LimitConfig {
   uint32_t handshakes_per_second = 0;       // TLS with clients, per process; 0: any number
   uint32_t max_header_bytes = 60 * 1024;
   uint32_t max_headers = 100;
+  Underscores underscores = Underscores::kPass;
   uint64_t replay_memory = 64 * 1024 * 1024;   // request bodies kept for a replay, in the whole process
   uint64_t buffer_memory = 512 * 1024 * 1024;  // bytes in flight, in the whole process
   uint64_t min_body_rate = 1024;               // bytes per second; 0: any

@@ -165,6 +165,9 @@ struct RouteModel {
   std::vector<std::shared_ptr<const Filter>> filters;  // in order; built with the model
 };
 
+// What becomes of request fields with an underscore in their name.
+enum class Underscores : uint8_t { kPass, kDrop, kRefuse };
+
 struct Model {
   std::string edge_name;
   std::optional<Location> edge_location;

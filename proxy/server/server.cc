@@ -84,6 +84,7 @@ ClientSettings SettingsOf(const Config& config, size_t workers) {
   settings.handshake_timeout = config.limits.handshake_timeout;
   settings.stall_timeout = config.limits.stall_timeout;
   settings.min_body_rate = config.limits.min_body_rate;
+  settings.underscores = config.limits.underscores;
   settings.idle_timeout = config.limits.idle_timeout;
   settings.buffer_memory = config.limits.buffer_memory / workers;
   settings.replay_memory = config.limits.replay_memory / workers;

@@ -98,6 +98,7 @@ void Exchange::OnRequestHead(const RequestHead& head) {
     return ReplyWithText(421, nullptr);
   }
   RemoveHopByHop(request_.headers);
+  if (!JudgeUnderscores()) return;
   if (const int refused = Match(); refused != 0) {
     Move(Event::kRefused);
     return ReplyWithText(refused, nullptr);

@@ -81,6 +81,8 @@ class Exchange final : public ConnectionExchange,
   bool HasMemory();
   void IdentifyClient();
   bool Normalize();
+  size_t DropUnderscored(HeaderBlock& headers);
+  bool JudgeUnderscores();
   int Match();
   bool AskFilters();
   void MakePlan();

@@ -62,6 +62,22 @@ bool Exchange::Normalize() {
   return target.has_value();
 }
 
+size_t Exchange::DropUnderscored(HeaderBlock& headers) {
+  const size_t before = headers.size();
+  headers.RemoveIf([](const Header& h) { return h.name.find('_') != std::string_view::npos; });
+  context_.stats().limit_underscores.Add(before - headers.size());
+  return before - headers.size();
+}
+
+// False: it was answered.
+bool Exchange::JudgeUnderscores() {
+  const Underscores rule = context_.settings().underscores;
+  if (rule == Underscores::kPass || DropUnderscored(request_.headers) == 0 || rule == Underscores::kDrop) return true;
+  Move(Event::kRefused);
+  ReplyWithText(400, nullptr);
+  return false;
+}
+
 // 0, or the status to refuse the request with.
 int Exchange::Match() {
   const std::string_view target = RoutedTarget(request_.path, world_->model->paths, arena_);
@@ -107,11 +123,11 @@ bool Exchange::AskFilters() {
   return true;
 }
 
-// ---- trailers
-// --------------------------------------------------------------------------------------------------------
+// ---- trailers ------------------------------------------------------------------------------------------------------
 
 void Exchange::OnTrailers(HeaderBlock& trailers) {
   if (!routed_) return;
+  if (context_.settings().underscores != Underscores::kPass) DropUnderscored(trailers);
   for (const auto& filter : route().filters) filter->OnRequestTrailers(trailers, stream_context_);
 }
 

@@ -106,6 +106,7 @@ struct ClientSettings {
   Duration handshake_timeout = 10s;
   Duration stall_timeout = 30s;
   Duration idle_timeout = 60s;
+  Underscores underscores = Underscores::kPass;
   uint64_t min_body_rate = 1024;               // bytes per second
   size_t max_connections = 25000;              // of this worker
   size_t max_connections_per_client = 12500;   // of this worker, by one prefix

@@ -155,6 +155,7 @@ constexpr LabelledCell kLimits[] = {
     {"proxy_headers", &WorkerStats::limit_proxy_headers},
     {"header_bytes", &WorkerStats::limit_header_bytes},
     {"expressions", &WorkerStats::limit_expressions},
+    {"underscores", &WorkerStats::limit_underscores},
     {"hops", &WorkerStats::limit_hops},
     {"resets", &WorkerStats::limit_resets},
     {"streams", &WorkerStats::limit_streams},
