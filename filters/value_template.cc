@@ -74,9 +74,9 @@ std::string ValueTemplate::Check(std::string_view text) {
 
 std::string_view ValueTemplate::Render(const StreamContext& context, Arena& arena) const {
   if (pieces_.size() == 1 && !pieces_[0].placeholder) return pieces_[0].text;
-  std::string_view text;
-  for (const Piece& piece : pieces_) text = arena.Append(text, piece.value ? piece.value(context) : piece.text);
-  return text;
+  return arena.Gather([&](const auto& put) {
+    for (const Piece& piece : pieces_) put(piece.value ? piece.value(context) : std::string_view(piece.text));
+  });
 }
 
 }  // namespace meridian

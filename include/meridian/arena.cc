@@ -1,5 +1,6 @@
 #include "meridian/arena.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <new>
 
@@ -131,11 +132,24 @@ void* Arena::AllocateSlow(size_t bytes, size_t align) {
   return Allocate(bytes, align);
 }
 
+// The next allocations, together of so many bytes, stand side by side.
+void Arena::Reserve(size_t bytes) {
+  if (cursor_ <= end_ && bytes <= end_ - cursor_) return;
+  if (bytes > SIZE_MAX / 2) std::abort();
+  const size_t size = std::max(kChunk, bytes + sizeof(Chunk));
+  const Chunk* chunk = AddChunk(size);
+  cursor_ = reinterpret_cast<uintptr_t>(chunk + 1);
+  end_ = reinterpret_cast<uintptr_t>(chunk) + size;
+}
+
 std::string_view Arena::Append(std::string_view head, std::string_view more) {
   if (more.empty()) return head;
   if (head.empty()) return Copy(more);
-  bool is_last = reinterpret_cast<uintptr_t>(head.data() + head.size()) == cursor_;
-  if (!is_last || more.size() > end_ - cursor_) return Concat(head, more);
+  const bool is_last = reinterpret_cast<uintptr_t>(head.data() + head.size()) == cursor_;
+  if (!is_last || more.size() > end_ - cursor_) {
+    Reserve(2 * (head.size() + more.size()));
+    return Concat(head, more);
+  }
   Put(reinterpret_cast<char*>(cursor_), more);
   cursor_ += more.size();
   return {head.data(), head.size() + more.size()};

@@ -37,12 +37,29 @@ class Arena {
     return {p, text.size()};
   }
 
-  // Appends to a string made by this arena; in place when it was the last allocation.
-  std::string_view Append(std::string_view head, std::string_view more);
-
   template <typename... Parts>
   std::string_view Concat(const Parts&... parts) {
     return ConcatViews({std::string_view(parts)...});
+  }
+
+  // Appends to a string made by this arena; in place when it was the last allocation. One that is moved gets room to
+  // grow: byte by byte, a text costs four times its size at most.
+  std::string_view Append(std::string_view head, std::string_view more);
+
+  // One text of any number of pieces, in one allocation: what is joined piece by piece costs the square of its size.
+  // `pieces` calls its argument with each of them, and is called twice.
+  template <typename Pieces>
+  std::string_view Gather(const Pieces& pieces) {
+    size_t total = 0;
+    pieces([&](std::string_view piece) { total += piece.size(); });
+    if (total == 0) return {};
+    char* const text = static_cast<char*>(Allocate(total, 1));
+    char* end = text;
+    pieces([&](std::string_view piece) {
+      if (!piece.empty()) std::memcpy(end, piece.data(), piece.size());
+      end += piece.size();
+    });
+    return {text, total};
   }
 
   // Bytes that this arena has taken so far.
@@ -57,6 +74,7 @@ class Arena {
   };
   void* AllocateSlow(size_t bytes, size_t align);
   Chunk* AddChunk(size_t size);
+  void Reserve(size_t bytes);
   std::string_view ConcatViews(std::initializer_list<std::string_view> parts);
 
   inline static constinit thread_local size_t live_bytes_ = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 namespace meridian {
 namespace {
@@ -147,12 +148,28 @@ void HeaderBlock::Set(HeaderId id, std::string_view name, std::string_view value
 }
 
 void HeaderBlock::Append(HeaderId id, std::string_view name, std::string_view entry) {
-  std::string_view joined;
-  for (const Header& h : *this) {
-    if (h.id != id) continue;
-    joined = joined.empty() ? h.value : arena_->Concat(joined, ", ", h.value);
-  }
-  Set(id, name, joined.empty() ? entry : arena_->Concat(joined, ", ", entry));
+  const auto held = [id](const Header& h) { return h.id == id && !h.value.empty(); };
+  if (std::none_of(begin(), end(), held)) return Set(id, name, entry);
+  Set(id, name, arena_->Gather([&](const auto& put) {
+    for (const Header& h : *this) {
+      if (!held(h)) continue;
+      put(h.value);
+      put(", ");
+    }
+    put(entry);
+  }));
+}
+
+void HeaderBlock::Join(HeaderId id, std::string_view name, std::string_view separator) {
+  if (std::count_if(begin(), end(), [id](const Header& h) { return h.id == id; }) < 2) return;
+  Set(id, name, arena_->Gather([&](const auto& put) {
+    bool first = true;
+    for (const Header& h : *this) {
+      if (h.id != id) continue;
+      if (!std::exchange(first, false)) put(separator);
+      put(h.value);
+    }
+  }));
 }
 
 void HeaderBlock::Remove(HeaderId id) {

@@ -78,7 +78,10 @@ class HeaderBlock {
   // Replaces every header with this id by one, at the place of the first; added at the end when there was none.
   void Set(HeaderId id, std::string_view name, std::string_view value);
   // The header as one list of all it held, with `entry` at its end (RFC 9110 §5.3).
+  // Empty elements are left out. In one allocation.
   void Append(HeaderId id, std::string_view name, std::string_view entry);
+  // Every header with this id as one, their values in a row. In one allocation, in none for a single value.
+  void Join(HeaderId id, std::string_view name, std::string_view separator);
   void Remove(HeaderId id);
   void RemoveNamed(std::string_view lower_name);
   // Removes each header of which `f` says so.

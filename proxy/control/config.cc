@@ -36,6 +36,8 @@ void CheckAdminIsApart(const ConfigDraft& draft, ProblemList& problems) {
 
 Config Finish(ConfigDraft draft) {
   draft.model.max_hops = draft.config.limits.max_hops;
+  draft.model.max_answer_bytes = draft.config.limits.max_answer_bytes;
+  draft.model.max_answer_fields = draft.config.limits.max_answer_fields;
   draft.config.model = std::make_shared<const Model>(std::move(draft.model));
   return std::move(draft.config);
 }

@@ -51,6 +51,9 @@ struct LimitConfig {
   uint32_t max_header_bytes = 60 * 1024;
   uint32_t max_headers = 100;
   Underscores underscores = Underscores::kPass;
+  uint32_t max_target_bytes = 32 * 1024;
+  uint32_t max_answer_bytes = 256 * 1024;  // of an origin's head
+  uint32_t max_answer_fields = 1000;
   uint64_t replay_memory = 64 * 1024 * 1024;   // request bodies kept for a replay, in the whole process
   uint64_t buffer_memory = 512 * 1024 * 1024;  // bytes in flight, in the whole process
   uint64_t min_body_rate = 1024;               // bytes per second; 0: any

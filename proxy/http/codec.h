@@ -20,9 +20,11 @@ namespace meridian {
 
 // Bounds on what a peer may send. Decoded sizes; each header counts 32 bytes on top of its text (RFC 9113 §10.5.1).
 struct MessageLimits {
+  // What no limit below may exceed by itself or with what the edge adds: codecs write heads of up to this cost.
+  static constexpr uint32_t kMaxSentHead = 4 * 1024 * 1024;
   uint32_t max_header_bytes = 60 * 1024;
   uint32_t max_headers = 100;
-  uint32_t max_target_bytes = 8 * 1024;
+  uint32_t max_target_bytes = 32 * 1024;
   uint32_t max_trailer_bytes = 8 * 1024;
   uint32_t max_streams = 100;
   uint32_t max_requests = 100'000;  // of one client connection, then it is asked to go; 0: any number

@@ -5,9 +5,9 @@
 namespace meridian {
 namespace {
 
+constexpr Error kTooLarge{ErrorCode::kTooLarge, Fault::kOrigin, Retry::kIfIdempotent, "response head too large"};
 constexpr Error kMalformed{ErrorCode::kProtocol, Fault::kOrigin, Retry::kIfIdempotent, "malformed response"};
 constexpr Error kUnasked{ErrorCode::kProtocol, Fault::kOrigin, Retry::kIfIdempotent, "bytes without a request"};
-constexpr Error kHeadTooLarge{ErrorCode::kTooLarge, Fault::kSelf, Retry::kAlways, "request head too large"};
 constexpr Error kAbandoned{ErrorCode::kCancelled, Fault::kSelf, Retry::kNever, "abandoned"};
 
 }  // namespace
@@ -47,14 +47,12 @@ void H1Client::Produce(OutBuffer& out) {
       head.content_length = 0;
       framing = H1Framing::kLength;
     }
-    if (!WriteRequestHead(head, framing, out)) {
-      error_ = kHeadTooLarge;
-      return FailStream(kHeadTooLarge);
-    }
+    WriteRequestHead(head, framing, out, rest_);
     head_sent_ = true;
     mark_ = host_.handed();
-    request_done_ = head.websocket;
   }
+  if (!rest_.empty() && !SendRest(rest_, out)) return;
+  if (request_->websocket) request_done_ = true;
   if (request_->websocket && !tunnel_) return;
   if (body_) {
     // Answered before it took any of the body, which another attempt carries now.
@@ -93,8 +91,8 @@ void H1Client::OnBytes(Block* block, std::span<const uint8_t> bytes) {
     }
     bytes = bytes.subspan(parser_.Feed(bytes));
     if (parser_.failure() != H1Parser::Failure::kNone && !error_) {
-      error_ = kMalformed;
-      return FailStream(kMalformed);
+      error_ = parser_.failure() == H1Parser::Failure::kHeadersTooLarge ? kTooLarge : kMalformed;
+      return FailStream(error_);
     }
   }
 }

@@ -71,6 +71,7 @@ class H1Client final : public ClientCodec,
   BodyPipe* body_ = nullptr;
   H1Framing framing_ = H1Framing::kNone;
   bool head_sent_ = false;
+  std::string rest_;   // of a head that is larger than a flush
   uint64_t mark_ = 0;  // where the request begins in what was written to the connection
   bool request_done_ = false;
   bool response_begun_ = false;

@@ -245,13 +245,15 @@ void H1Server::Produce(OutBuffer& out) {
     FeedHeld();
     if (!paused()) host_.ResumeRead();
   }
-  for (const ResponseHead& early : early_)
-    WriteResponseHead(early, H1Framing::kNone, false, H1Connection::kSilent, out);
+  for (const ResponseHead& early : early_) {
+    WriteResponseHead(early, H1Framing::kNone, false, H1Connection::kSilent, out, rest_);
+  }
   early_.clear();
+  if (!rest_.empty() && !SendRest(rest_, out)) return;
   if (!have_head_ || !handler_ || error_) return;
-  if (!head_sent_ && !WriteHead(out)) {
-    if (out.size() == 0) return Cut();  // above all limits
-    return host_.WantWrite();           // interim heads took the room
+  if (!head_sent_) {
+    WriteHead(out);
+    if (!rest_.empty() && !SendRest(rest_, out)) return;
   }
   if (body_) {
     const bool ended = WriteBody(*body_, framing_, out);
@@ -262,7 +264,7 @@ void H1Server::Produce(OutBuffer& out) {
   FinishExchange();
 }
 
-bool H1Server::WriteHead(OutBuffer& out) {
+void H1Server::WriteHead(OutBuffer& out) {
   // An answer before the request's end: the rest is not worth reading, so the connection ends with it.
   if (draining_ || !request_done_ || framing_ == H1Framing::kUntilClose) keep_alive_ = false;
   const bool length_without_body = method_ == Method::kHead || head_.status == 304;
@@ -276,8 +278,8 @@ bool H1Server::WriteHead(OutBuffer& out) {
                                   : !keep_alive_        ? H1Connection::kClose
                                   : minor_version_ == 0 ? H1Connection::kKeepAlive
                                                         : H1Connection::kSilent;
-  head_sent_ = WriteResponseHead(head_, framing_, emit_length, connection, out);
-  return head_sent_;
+  WriteResponseHead(head_, framing_, emit_length, connection, out, rest_);
+  head_sent_ = true;
 }
 
 void H1Server::FinishExchange() {

@@ -59,7 +59,7 @@ class H1Server final : public ServerCodec,
   int ReadHead(RequestHead* head);
   void RefuseRequest(int status, const RequestHead& partial);
   bool BodyBacklog() const;
-  bool WriteHead(OutBuffer& out);
+  void WriteHead(OutBuffer& out);
   void FinishExchange();
   void EndStream(bool complete);
   void Cut();
@@ -91,6 +91,7 @@ class H1Server final : public ServerCodec,
 
   // ---- its response
   std::vector<ResponseHead> early_;  // 1xx heads that wait for the end of the turn
+  std::string rest_;                 // of heads that are larger than a flush
   ResponseHead head_;
   BodyPipe* body_ = nullptr;
   H1Framing framing_ = H1Framing::kNone;

@@ -11,13 +11,21 @@ constexpr size_t kChunkOverhead = 24;
 
 constexpr std::string_view kSwitchToWebSocket = "connection: upgrade\r\nupgrade: websocket\r\n";
 
+// Where heads are written, beside an OutBuffer.
+struct Rest {
+  std::string& text;
+  void Append(std::string_view more) { text.append(more); }
+  void Append(const void* bytes, size_t n) { text.append(static_cast<const char*>(bytes), n); }
+};
+
 size_t HeadBytes(const HeaderBlock& headers) {
   size_t total = 512;  // start line's fixed parts and framing fields
   for (const Header& h : headers) total += h.name.size() + h.value.size() + 4;
   return total;
 }
 
-void WriteFields(const HeaderBlock& headers, OutBuffer& out) {
+template <typename Out>
+void WriteFields(const HeaderBlock& headers, Out& out) {
   for (const Header& h : headers) {
     out.Append(h.name);
     out.Append(": ");
@@ -26,24 +34,22 @@ void WriteFields(const HeaderBlock& headers, OutBuffer& out) {
   }
 }
 
-void WriteNumber(int64_t value, int base, OutBuffer& out) {
+template <typename Out>
+void WriteNumber(int64_t value, int base, Out& out) {
   char digits[24];
   const auto end = std::to_chars(digits, digits + sizeof digits, value, base).ptr;
   out.Append(digits, static_cast<size_t>(end - digits));
 }
 
-void WriteLength(int64_t length, OutBuffer& out) {
+template <typename Out>
+void WriteLength(int64_t length, Out& out) {
   out.Append("content-length: ");
   WriteNumber(length, 10, out);
   out.Append("\r\n");
 }
 
-}  // namespace
-
-bool WriteRequestHead(const RequestHead& head, H1Framing framing, OutBuffer& out) {
-  if (out.room() < HeadBytes(head.headers) + head.path.size() + head.authority.size() + head.method_text.size()) {
-    return false;
-  }
+template <typename Out>
+void WriteHead(const RequestHead& head, H1Framing framing, Out& out) {
   out.Append(head.method_text);
   out.Append(" ");
   out.Append(head.path);
@@ -58,12 +64,10 @@ bool WriteRequestHead(const RequestHead& head, H1Framing framing, OutBuffer& out
   if (head.headers.Find(HeaderId::kTe)) out.Append("connection: te\r\n");
   if (head.websocket) out.Append(kSwitchToWebSocket);
   out.Append("\r\n");
-  return true;
 }
 
-bool WriteResponseHead(const ResponseHead& head, H1Framing framing, bool emit_length, H1Connection connection,
-                       OutBuffer& out) {
-  if (out.room() < HeadBytes(head.headers)) return false;
+template <typename Out>
+void WriteHead(const ResponseHead& head, H1Framing framing, bool emit_length, H1Connection connection, Out& out) {
   out.Append("HTTP/1.1 ");
   WriteNumber(head.status, 10, out);
   out.Append(" ");
@@ -76,7 +80,36 @@ bool WriteResponseHead(const ResponseHead& head, H1Framing framing, bool emit_le
   if (connection == H1Connection::kKeepAlive) out.Append("connection: keep-alive\r\n");
   if (head.status == 101) out.Append(kSwitchToWebSocket);
   out.Append("\r\n");
-  return true;
+}
+
+template <typename... Head>
+void WriteWhereThereIsRoom(size_t bytes, OutBuffer& out, std::string& rest, const Head&... head) {
+  if (rest.empty() && bytes <= out.room()) return WriteHead(head..., out);
+  Rest behind{rest};
+  WriteHead(head..., behind);
+}
+
+}  // namespace
+
+void WriteRequestHead(const RequestHead& head, H1Framing framing, OutBuffer& out, std::string& rest) {
+  const size_t line = head.path.size() + head.authority.size() + head.method_text.size();
+  WriteWhereThereIsRoom(HeadBytes(head.headers) + line, out, rest, head, framing);
+}
+
+void WriteResponseHead(const ResponseHead& head, H1Framing framing, bool emit_length, H1Connection connection,
+                       OutBuffer& out, std::string& rest) {
+  WriteWhereThereIsRoom(HeadBytes(head.headers), out, rest, head, framing, emit_length, connection);
+}
+
+bool SendRest(std::string& rest, OutBuffer& out) {
+  const size_t n = std::min(rest.size(), out.room());
+  out.Append(rest.data(), n);
+  if (n == rest.size()) {
+    std::string().swap(rest);  // idle connections own no buffers
+    return true;
+  }
+  rest.erase(0, n);
+  return false;
 }
 
 bool WriteBody(BodyPipe& body, H1Framing framing, OutBuffer& out) {

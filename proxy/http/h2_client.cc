@@ -14,6 +14,7 @@ constexpr Error kOneTooMany{ErrorCode::kRefusedStream, Fault::kSelf, Retry::kAlw
 constexpr Error kLeftBehind{ErrorCode::kStaleConnection, Fault::kOrigin, Retry::kAlways, "connection going away"};
 constexpr Error kUnseen{ErrorCode::kStaleConnection, Fault::kOrigin, Retry::kAlways, "kept connection was closed"};
 constexpr Error kStreamReset{ErrorCode::kReset, Fault::kOrigin, Retry::kIfIdempotent, "stream reset"};
+constexpr Error kTooLarge{ErrorCode::kTooLarge, Fault::kOrigin, Retry::kIfIdempotent, "response head too large"};
 constexpr int kMaxInformational = 32;
 
 }  // namespace
@@ -36,7 +37,10 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
     if (!handler_) return 0;
     const MessageLimits& limits = client_.limits_;
     const uint32_t most = head_done_ ? limits.max_trailer_bytes : limits.max_header_bytes;
-    if (!CountField(name.size(), value.size(), most, limits.max_headers)) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    if (!CountField(name.size(), value.size(), most, limits.max_headers)) {
+      too_large_ = true;
+      return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
     Arena& arena = handler_->arena();
     if (name == ":status") {
       head_.status = ParseStatus(value);
@@ -96,6 +100,7 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
     if (!handler) return;
     if (complete && head_done_) return handler->OnResponseComplete();
     if (unseen_) error = kUnseen;
+    if (too_large_) error = kTooLarge;
     if (!sent_) error.retry = Retry::kAlways;
     if (in) in->Fail();
     handler->OnAttemptFailed(error);
@@ -124,6 +129,7 @@ class H2Client::Stream final : public H2Stream, public ClientStream {
   bool head_done_ = false;
   bool sent_ = false;
   bool given_up_ = false;
+  bool too_large_ = false;  // what the origin said of it was above a limit
   bool unseen_ = false;
   uint64_t mark_ = 0;  // at most what was written to the connection before the request
   int informational_ = 0;

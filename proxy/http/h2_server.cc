@@ -160,7 +160,8 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
       if (expect == 417) return 417;
       head_.expect_continue = head_.has_body;
     }
-    JoinCookies(arena);
+    // Crumbs become one field again (RFC 9113 §8.2.3).
+    headers_.Join(HeaderId::kCookie, "cookie", "; ");
     head_.headers = headers_;
     return 0;
   }
@@ -174,17 +175,6 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
     head_.has_body = false;
     head_.websocket = true;
     return 0;
-  }
-
-  // Crumbs become one field again (RFC 9113 §8.2.3).
-  void JoinCookies(Arena& arena) {
-    int count = 0;
-    std::string_view joined;
-    for (const Header& h : headers_) {
-      if (h.id != HeaderId::kCookie) continue;
-      joined = count++ == 0 ? h.value : arena.Concat(joined, "; ", h.value);
-    }
-    if (count > 1) headers_.Set(HeaderId::kCookie, "cookie", joined);
   }
 
   H2Server& server_;

@@ -7,6 +7,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <memory>
+#include <vector>
 
 #include "http/codec.h"
 
@@ -140,18 +141,16 @@ class H2Session {
 class H2HeaderList {
  public:
   static H2HeaderList& Local();
-  void Begin() { size_ = 0; }
+  void Begin() { list_.clear(); }
   void Add(std::string_view name, std::string_view value, uint8_t flags = NGHTTP2_NV_FLAG_NONE);
   void AddAll(const HeaderBlock& headers);
   void AddLength(int64_t length, Arena& arena);
-  const nghttp2_nv* data() const { return list_; }
-  size_t size() const { return size_; }
+  const nghttp2_nv* data() const { return list_.data(); }
+  size_t size() const { return list_.size(); }
 
  private:
-  static constexpr size_t kMost = 160;
   static constexpr uint8_t kNoCopy = NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE;
-  nghttp2_nv list_[kMost];
-  size_t size_ = 0;
+  std::vector<nghttp2_nv> list_;  // as long as the longest so far
 };
 
 // Three digits, static storage. What has no three is told as 500.

@@ -181,6 +181,19 @@ int64_t ParseContentLength(std::string_view text) {
   return value;
 }
 
+uint64_t FieldsCost(const HeaderBlock& headers) {
+  uint64_t cost = 0;
+  for (const Header& h : headers) cost += h.name.size() + h.value.size() + 32;
+  return cost;
+}
+
+uint64_t HeadCost(const RequestHead& head) {
+  constexpr uint64_t kRest = 1024;  // pseudo-fields and framing
+  return kRest + head.path.size() + head.authority.size() + FieldsCost(head.headers);
+}
+
+uint64_t HeadCost(const ResponseHead& head) { return 1024 + FieldsCost(head.headers); }
+
 int ParseStatus(std::string_view text) {
   if (text.size() != 3 || text[0] < '1') return 0;
   int status = 0;

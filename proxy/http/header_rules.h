@@ -47,6 +47,11 @@ bool IsTokenChar(char c);
 // letters, and behind the first of them digits, hyphens and underscores.
 inline constexpr size_t kMaxMethodBytes = 32;
 int CheckMethod(std::string_view method);
+// What a list of fields counts for limits (RFC 9113 §10.5.1).
+uint64_t FieldsCost(const HeaderBlock& headers);
+// …and a head, which nobody writes above MessageLimits::kMaxSentHead.
+uint64_t HeadCost(const RequestHead& head);
+uint64_t HeadCost(const ResponseHead& head);
 // host[:port] with nothing that could be read two ways: no user info, slash, space, control, %XX (names have no other
 // spelling); brackets only around an IPv6 literal.
 bool IsAuthority(std::string_view text);

@@ -35,6 +35,8 @@ struct OriginOptions {
   TlsClientContext* tls = nullptr;  // REQUIRED for https and h2
   std::string server_name;          // SNI and the name to verify
   ProxyProtocol proxy_protocol = ProxyProtocol::kOff;
+  uint32_t max_answer_bytes = 256 * 1024;  // of a response's head, decoded
+  uint32_t max_answer_fields = 1000;
   bool warm = false;  // the last idle connection is not closed for its age
   PoolCounters* counters = nullptr;
 };

@@ -37,6 +37,8 @@ OriginPool::OriginPool(Loop& loop, Options options)
       all_(grouped() ? nullptr : std::make_unique<PoolGroup>()),
       sweep_timer_(loop, Bind<&OriginPool::Sweep>(this)) {
   message_limits_.max_streams = options_.limits.max_streams;
+  message_limits_.max_header_bytes = options_.max_answer_bytes;
+  message_limits_.max_headers = options_.max_answer_fields;
   if (grouped()) options_.warm = false;
 }
 

@@ -78,6 +78,7 @@ ClientSettings SettingsOf(const Config& config, size_t workers) {
   settings.messages.max_header_bytes = config.limits.max_header_bytes;
   settings.messages.max_requests = config.limits.max_requests;
   settings.messages.max_headers = config.limits.max_headers;
+  settings.messages.max_target_bytes = config.limits.max_target_bytes;
   settings.handshakes_per_second =
       static_cast<double>(config.limits.handshakes_per_second) / static_cast<double>(workers);
   settings.header_timeout = config.limits.header_timeout;

@@ -10,6 +10,7 @@
 namespace meridian {
 namespace {
 
+constexpr Error kAnswerTooLarge{ErrorCode::kTooLarge, Fault::kSelf, Retry::kNever, "the answer's head is too large"};
 constexpr Error kNoWeight{ErrorCode::kNoEndpoint, Fault::kSelf, Retry::kNever, "every weight of the route is 0"};
 
 // Second chances within one region: stale kept connections, refused streams, sibling origins.
@@ -104,6 +105,12 @@ void Exchange::OnRequestHead(const RequestHead& head) {
     return ReplyWithText(refused, nullptr);
   }
   if (!AskFilters()) return;
+  // What the route made of it is known now: nobody could write it, so nobody is asked.
+  if (HeadCost(request_) > MessageLimits::kMaxSentHead) {
+    context_.stats().limit_header_bytes.Add();
+    Move(Event::kRefused);
+    return ReplyWithText(431, nullptr);
+  }
   Move(Event::kHeadRead);
   MakePlan();
 }
@@ -121,6 +128,7 @@ void Exchange::OnBadRequest(int status, const RequestHead& partial) {
   }
   context_.stats().client_protocol_errors.Add();
   if (status == 431) context_.stats().limit_header_bytes.Add();
+  if (status == 414) context_.stats().limit_target_bytes.Add();
   Move(Event::kRefused);
   ReplyWithText(status, nullptr);
 }
@@ -469,17 +477,23 @@ void Exchange::LeaveAttempts() {
 
 void Exchange::Commit() {
   if (NotSwitched()) return GiveUp(kNotSwitched);
-  if (!Move(Event::kAnswered)) return;
-  Drop(held_);
-  ForgetBody();
+  if (!Possible(Event::kAnswered)) return;
   Attempt& attempt = *attempt_;
-  head_time_ = context_.loop().Now() - head_read_;
   ResponseHead& head = attempt.head();
   RemoveHopByHop(head.headers);
-  if (switched()) OnSwitched();
+  if (head.status == 101) OnSwitched();
   BodyPipe& body = RelayedBody();  // by the origin's own head
   const auto& filters = route().filters;
   for (auto it = filters.rbegin(); it != filters.rend(); ++it) (*it)->OnResponse(head, stream_context_);
+  if (HeadCost(head) > MessageLimits::kMaxSentHead) {
+    resumed_.reset();
+    RecordOf(attempt).error = Name(kAnswerTooLarge.code);
+    return GiveUp(kAnswerTooLarge);
+  }
+  Move(Event::kAnswered);
+  Drop(held_);
+  ForgetBody();
+  head_time_ = context_.loop().Now() - head_read_;
   status_ = head.status;
   served_by_ = RegionName(attempt.step());
   progress_ = 0;

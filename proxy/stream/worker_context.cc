@@ -40,6 +40,8 @@ OriginPool::Options PoolOptionsFor(const Model& model, uint16_t service, const O
   OriginPool::Options options;
   options.origin = origin;
   options.limits = s.pool;
+  options.max_answer_bytes = model.max_answer_bytes;
+  options.max_answer_fields = model.max_answer_fields;
   options.connect_timeout = s.timeouts.connect;
   options.tls_timeout = s.timeouts.tls;
   options.warm = s.pool.warm;

@@ -156,6 +156,7 @@ constexpr LabelledCell kLimits[] = {
     {"header_bytes", &WorkerStats::limit_header_bytes},
     {"expressions", &WorkerStats::limit_expressions},
     {"underscores", &WorkerStats::limit_underscores},
+    {"target_bytes", &WorkerStats::limit_target_bytes},
     {"hops", &WorkerStats::limit_hops},
     {"resets", &WorkerStats::limit_resets},
     {"streams", &WorkerStats::limit_streams},

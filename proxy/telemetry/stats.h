@@ -115,6 +115,7 @@ struct alignas(64) WorkerStats {
   Cell limit_header_bytes;       // 431
   Cell limit_expressions;        // 431: the expressions of routes would take too long for it
   Cell limit_underscores;        // fields that were dropped, or refused with their request
+  Cell limit_target_bytes;       // 414
   Cell limit_hops;               // 508: passed this edge too often
   Cell limit_resets;             // GOAWAY ENHANCE_YOUR_CALM
   Cell limit_streams;            // requests refused unseen, their connection had too many

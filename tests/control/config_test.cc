@@ -74,6 +74,9 @@ TEST_F(CompleteConfig, SaysTheLimits) {
   EXPECT_EQ(limits.max_header_bytes, 16u * 1024);
   EXPECT_EQ(limits.max_headers, 50u);
   EXPECT_EQ(limits.underscores, Underscores::kDrop);
+  EXPECT_EQ(limits.max_target_bytes, 4u * 1024);
+  EXPECT_EQ(model().max_answer_bytes, 128u * 1024);
+  EXPECT_EQ(model().max_answer_fields, 200u);
   EXPECT_EQ(limits.replay_memory, 1024u * 1024);
   EXPECT_EQ(limits.buffer_memory, 64u * 1024 * 1024);
   EXPECT_EQ(limits.min_body_rate, 2048u);

@@ -54,6 +54,22 @@ TEST_F(H1ServerTest, AGetBecomesAHead) {
   EXPECT_TRUE(last().body.AtEnd());
 }
 
+TEST_F(H1ServerTest, AHeadLargerThanAFlushIsWrittenWholeBeforeItsBody) {
+  const std::string value(3 * OutBuffer::kSize, 'v');
+  Feed(server_, kGet);
+  last().stream->SendInformational({.status = 103, .headers = HeaderBlock()});
+  last().reply.headers.Add("x", value);
+  last().Say("hello");
+  last().answer.Finish();
+  last().Answer(200, 5);
+  const std::string said = Produce(server_);
+  EXPECT_TRUE(said.starts_with("HTTP/1.1 103 "));
+  EXPECT_TRUE(Has(said, "\r\nx: " + value + "\r\n"));
+  EXPECT_TRUE(said.ends_with("\r\n\r\nhello"));
+  EXPECT_EQ(sink_[0].closed, 1);
+  EXPECT_FALSE(server_.finished());
+}
+
 TEST_F(H1ServerTest, AnAnswerOfKnownLengthKeepsTheConnection) {
   Feed(server_, kGet);
   last().Say("hello");
@@ -341,7 +357,7 @@ TEST_F(H1ServerTest, RequestsThatCanBeReadTwoWaysAreRefused) {
   EXPECT_EQ(Refused("brew / HTTP/1.1\r\nHost: a\r\n\r\n"), 501);
   EXPECT_EQ(Refused("GET / HTTP/1.1\r\nHost: a\r\nExpect: money\r\n\r\n"), 417);
   EXPECT_EQ(Refused("GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n"), 400);
-  EXPECT_EQ(Refused("GET /" + std::string(9000, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n"), 414);
+  EXPECT_EQ(Refused("GET /" + std::string(33'000, 'x') + " HTTP/1.1\r\nHost: a\r\n\r\n"), 414);
   EXPECT_EQ(Refused("GET / HTTP/1.1\r\nHost: a\r\nX: " + std::string(70000, 'x') + "\r\n\r\n"), 431);
   EXPECT_EQ(Refused("GET / HTTP/3.0\r\nHost: a\r\n\r\n"), 505);
   EXPECT_EQ(Refused("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n"), 0);

@@ -71,6 +71,32 @@ TEST_F(H2ClientTest, ARequestAndItsAnswer) {
   EXPECT_EQ(client_.active_streams(), 0u);
 }
 
+TEST_F(H2ClientTest, NothingFallsOffTheEndOfALongHead) {
+  ScriptedResponse response;
+  RequestHead get = response.Request("GET");
+  const std::string value(1000, 'v');
+  for (int i = 0; i < 1500; ++i) get.headers.Add("x-filler", value);
+  get.headers.Add("x-last", "here");
+  ASSERT_TRUE(client_.Start(get, nullptr, response));
+  Exchange();
+  EXPECT_EQ(peer_.stream(last_id()).Field("x-last"), "here");
+  peer_.Respond(last_id(), kOk);
+  Exchange();
+  EXPECT_EQ(response.completed, 1);
+}
+
+TEST_F(H2ClientTest, AnAnswerAboveItsLimitIsTooLargeAndHarmsNoOther) {
+  Call& call = Start();
+  Exchange();
+  Fields fields = kOk;
+  for (uint32_t i = 0; i < limits_.max_headers + 1; ++i) fields.emplace_back("x", "1");
+  peer_.Respond(last_id(), fields);
+  Exchange();
+  EXPECT_EQ(call.response.failed, 1);
+  EXPECT_EQ(call.response.error.code, ErrorCode::kTooLarge);
+  EXPECT_FALSE(client_.error());
+}
+
 TEST_F(H2ClientTest, TrailersAndInterimAnswersAreKept) {
   Call& call = Start();
   Exchange();

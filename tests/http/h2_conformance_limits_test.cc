@@ -134,7 +134,7 @@ std::vector<Case> Limits() {
   const MessageLimits limits;
   const uint32_t own = (7 + 3) + (7 + 4) + (10 + 1) + (5 + 1) + 5 * 32 + 1;  // the pseudo-headers, and the name of "x"
   const std::string most(limits.max_header_bytes - own, 'v');
-  const std::string target = "/" + std::string(limits.max_target_bytes - 1, 'p');
+  const std::string target = "/" + std::string(kReadingTarget - 1, 'p');
   const std::string some(4000, 'v');
   const auto at = [](const std::string& path) { return Headers(1, {kGet[0], kGet[1], kGet[2], {":path", path}}); };
   const auto trailers = [&](const Fields& fields) {

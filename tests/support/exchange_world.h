@@ -33,6 +33,10 @@ class ExchangeWorld : private ConnectionHost, private OutcomeSink {
     if (!model_) MakeModel();
     return model_->services[0];
   }
+  Model& model() {
+    service();
+    return *model_;
+  }
   RouteModel& route() {
     service();
     return model_->routes[0];

@@ -29,12 +29,16 @@ inline std::string ErrorsSent(std::string_view out) {
   return text;
 }
 
+// Its limit of a target: what fits into one frame.
+inline constexpr uint32_t kReadingTarget = 8 * 1024;
+
 // After the preface and empty SETTINGS, unless `raw`. Every whole request is answered with 204.
 inline std::string H2ServerReading(std::string_view bytes, const std::vector<size_t>& cuts, bool raw = false,
                                    BrokenBodies broken = BrokenBodies::kShown) {
   FakeHost host;
   ScriptedSink sink;
-  const MessageLimits limits;
+  MessageLimits limits;
+  limits.max_target_bytes = kReadingTarget;
   H2Server server(host, sink, limits, false);
   std::vector<std::string> bodies;
   std::string out;

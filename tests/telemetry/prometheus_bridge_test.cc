@@ -145,6 +145,7 @@ TEST_F(Scrape, ShowsEveryCellOfAWorker) {
       {&w.limit_header_bytes, "meridian_limit_total{limit=\"header_bytes\"} 1"},
       {&w.limit_expressions, "meridian_limit_total{limit=\"expressions\"} 1"},
       {&w.limit_underscores, "meridian_limit_total{limit=\"underscores\"} 1"},
+      {&w.limit_target_bytes, "meridian_limit_total{limit=\"target_bytes\"} 1"},
       {&w.limit_hops, "meridian_limit_total{limit=\"hops\"} 1"},
       {&w.limit_resets, "meridian_limit_total{limit=\"resets\"} 1"},
       {&w.limit_streams, "meridian_limit_total{limit=\"streams\"} 1"},
