@@ -50,7 +50,7 @@ class FuzzClient {
       upload_id_ = id;
     }
     if (!known || k.websocket) ledger_.ForgetUpload(id);
-    if (k.body == Kind::Body::kNone || (k.body == Kind::Body::kLength && body_size == 0 && !http2_)) {
+    if (k.body == Kind::Body::kNone || (k.body == Kind::Body::kLength && body_size == 0)) {
       ledger_.EndUpload(id);
     }
     if (http2_) return AskH2(k, id, asked, extra);
@@ -95,13 +95,13 @@ class FuzzClient {
     if (upload_ == Upload::kNone || bytes == 0) return;
     upload_left_ -= std::min(bytes, upload_left_);
     const std::string body = ledger_.Upload(upload_id_, bytes);
+    // What has its length may look whole, although HTTP/2 has not said so yet.
+    if (upload_ == Upload::kLength && upload_left_ == 0) ledger_.EndUpload(upload_id_);
     if (http2_) {
       for (size_t at = 0; at < bytes; at += 16000) outbox_ += h2::Data(upload_stream_, body.substr(at, 16000), 0);
     } else if (upload_ == Upload::kLength) {
       outbox_ += body;
-      if (upload_left_ > 0) return;
-      upload_ = Upload::kNone;
-      ledger_.EndUpload(upload_id_);
+      if (upload_left_ == 0) upload_ = Upload::kNone;
     } else {
       char size[20];
       std::snprintf(size, sizeof size, "%zx\r\n", bytes);
