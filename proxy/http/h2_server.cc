@@ -1,5 +1,7 @@
 #include "http/h2_server.h"
 
+#include <algorithm>
+
 #include "http/header_rules.h"
 
 namespace meridian {
@@ -25,7 +27,9 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
     if (!handler_ || refused_) return 0;
     const MessageLimits& limits = server_.limits_;
     const uint32_t most = head_done_ ? limits.max_trailer_bytes : limits.max_header_bytes;
-    if (!CountField(name.size(), value.size(), most, limits.max_headers)) {
+    const bool crumb = name == "cookie" && std::exchange(cookie_, true);
+    if (crumb ? !CountCrumb(value.size(), most, kMostCrumbs)
+              : !CountField(name.size(), value.size(), most, limits.max_headers)) {
       return Refuse(431, NGHTTP2_ENHANCE_YOUR_CALM);
     }
     Arena& arena = handler_->arena();
@@ -63,18 +67,30 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
     }
     headers_ = HeaderBlock(&handler_->arena());  // for trailers
     header_bytes_ = 0;
-    carried_ = true;
-    handler_->OnRequestHead(head_);
+    crumbs_ = 0;
+    cookie_ = false;
+    // It goes on as a whole request, so it has to be one: a byte more, and it was none.
+    held_ = head_.has_body && head_.content_length == 0;
+    if (held_) head_.expect_continue = false;
+    if (!held_) GoOn();
   }
 
   void InEnd() {
     if (!handler_ || refused_) return;
+    if (std::exchange(held_, false)) {
+      if (answered_) return;  // it took too long
+      head_.has_body = !headers_.empty();
+      GoOn();
+      if (!handler_) return;
+    }
     if (!headers_.empty()) handler_->OnTrailers(headers_);
     in_->FinishWithTrailers(headers_);
   }
 
-  // An origin may have it.
-  bool at_work() const { return handler_ && carried_; }
+  // An origin may have it, and is not done with it.
+  bool at_work() const { return handler_ && carried_ && !answered_; }
+  bool answered() const { return answered_; }
+  void OursToBlame() { own_reset_ = true; }
 
   void Closed(bool complete) {
     if (in_ && !in_->ended()) in_->Fail();
@@ -120,6 +136,10 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
   void Reset(bool nothing_done) override { ResetByUs(nothing_done ? NGHTTP2_REFUSED_STREAM : NGHTTP2_INTERNAL_ERROR); }
 
  private:
+  void GoOn() {
+    carried_ = true;
+    handler_->OnRequestHead(head_);
+  }
   // A head is answered with the status; behind one the stream ends with the code, and its body as a broken one.
   int Refuse(int status, uint32_t code) {
     if (head_done_) server_.ResetStream(id, code);
@@ -186,6 +206,8 @@ class H2Server::Stream final : public H2Stream, public ServerStream {
   bool head_done_ = false;
   bool answered_ = false;  // or reset, by us
   bool carried_ = false;   // its head went on
+  bool held_ = false;      // it will, when the end of the request is known
+  bool cookie_ = false;    // one came
 };
 
 H2Server::H2Server(CodecHost& host, ServerSink& sink, const MessageLimits& limits, bool tls)
@@ -193,8 +215,9 @@ H2Server::H2Server(CodecHost& host, ServerSink& sink, const MessageLimits& limit
       sink_(sink),
       tls_(tls),
       meter_(NGHTTP2_CLIENT_MAGIC_LEN),
-      glitches_(kGlitchBurst, kGlitchesPerSecond, host.Now()),
-      resets_(kResetBurst, kResetsPerSecond, host.Now()) {
+      frames_(host.Now()),
+      resets_(kResetBurst, kResetsPerSecond, host.Now()),
+      refused_(kRefusedBurst, kRefusedPerSecond, host.Now()) {
   Start(true, kConnectionWindow);
   host_.WantWrite();
 }
@@ -203,10 +226,10 @@ int H2Server::OnBeginHeaders(const nghttp2_frame& frame) {
   list_bytes_ = 0;
   if (frame.headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
   if (!RoomForStream()) {
-    ResetStream(frame.hd.stream_id, NGHTTP2_REFUSED_STREAM);
+    RefuseStream(frame.hd.stream_id);
     return 0;
   }
-  glitches_.Earn(kEarnedByRequest);
+  frames_.OnRequest();
   auto* stream = new Stream(*this);
   Adopt(stream, frame.hd.stream_id);
   stream->Begin();
@@ -235,9 +258,10 @@ void H2Server::OnInEnd(H2Stream* stream) { static_cast<Stream*>(stream)->InEnd()
 // comes until then is read and dropped: there are clients that drop an answer if its reset is in the same read
 // (curl 7.88), and clients that read the answer only behind their body. The exchange is over now.
 void H2Server::OnOutEnd(H2Stream* stream) {
+  resets_.Earn(1);
   if (stream->in_ended()) return;
-  if (unwanted_.empty()) host_.WakeAfter(kUnwantedPatience);
   unwanted_.push_back({stream->id, host_.Now() + kUnwantedPatience});
+  ArmWake();
   static_cast<Stream*>(stream)->Closed(true);
   Abandon(stream);
 }
@@ -248,22 +272,37 @@ void H2Server::OnWake() {
     if (nghttp2_session_find_stream(session_, id)) ResetStream(id, NGHTTP2_NO_ERROR);
     unwanted_.pop_front();
   }
-  if (!unwanted_.empty()) host_.WakeAfter(unwanted_.front().until - host_.Now());
+  if (calming_ && calm_until_ <= host_.Now()) {
+    calming_ = false;
+    host_.ResumeRead();
+  }
+  ArmWake();
+}
+
+void H2Server::ArmWake() {
+  if (!calming_ && unwanted_.empty()) return;
+  TimePoint at = calming_ ? calm_until_ : unwanted_.front().until;
+  if (!unwanted_.empty()) at = std::min(at, unwanted_.front().until);
+  host_.WakeAfter(at - host_.Now());
+}
+
+// The client did as it was told, and makes room at once.
+void H2Server::OnLostStreamClosed(int32_t id) {
+  const auto it = std::ranges::find(unwanted_, id, &Unwanted::id);
+  if (it != unwanted_.end()) unwanted_.erase(it);
 }
 
 void H2Server::OnStreamClosed(H2Stream* stream, uint32_t code) {
   auto* mine = static_cast<Stream*>(stream);
+  if (stream->in_ended()) RememberEnd(stream->id);
   // What we cut ourselves broke at its origin.
   if (code != NGHTTP2_NO_ERROR && !mine->own_reset() && mine->at_work())
     cancelled_.push_back(host_.Now() + kCancelledCounts);
   mine->Closed(code == NGHTTP2_NO_ERROR);
 }
 
-void H2Server::Charge(TokenBucket& bucket, double cost) {
-  if (!bucket.Take(host_.Now(), cost)) EndFlood();
-}
-
 void H2Server::EndFlood() { Terminate(NGHTTP2_ENHANCE_YOUR_CALM, kFlood); }
+void H2Server::EndOutOfOrder(uint32_t code) { Terminate(code, kOutOfOrder); }
 
 // nghttp2 ignores both of these (RFC 9113 §5.1.1, §6.3). Between two new streams others may have been passed over,
 // which closes them; only the last such gap is remembered, since nobody leaves any.
@@ -280,23 +319,57 @@ bool H2Server::BreaksOrder(const nghttp2_frame_hd& head) {
 }
 
 void H2Server::OnFrameBegin(const nghttp2_frame_hd& head) {
-  // A request, or the trailers of one. Behind the end of a stream nghttp2 only decodes them.
-  const bool wanted = head.type == NGHTTP2_HEADERS && (head.stream_id > newest_ || Find(head.stream_id));
-  if (BreaksOrder(head)) return Terminate(NGHTTP2_PROTOCOL_ERROR, kOutOfOrder);
-  if (head.type != NGHTTP2_DATA && !wanted) Charge(glitches_);
+  const TimePoint now = host_.Now();
+  // Of a request: its body, or its trailers.
+  const bool message = head.type == NGHTTP2_DATA || head.type == NGHTTP2_HEADERS;
+  const bool known = message && (head.stream_id > newest_ || Find(head.stream_id));
+  if (BreaksOrder(head)) return EndOutOfOrder(NGHTTP2_PROTOCOL_ERROR);
+  // What we ended ourselves may have crossed with it; here it did not (RFC 7540 §5.1). nghttp2 forgets closed streams.
+  if (message && !known && EndedByClient(head.stream_id)) return EndOutOfOrder(NGHTTP2_STREAM_CLOSED);
+  switch (head.type) {
+    case NGHTTP2_DATA:
+      return;
+    case NGHTTP2_HEADERS:  // behind the end of a stream nghttp2 only decodes them
+      return Charge(known || frames_.Take(now));
+    case NGHTTP2_WINDOW_UPDATE:
+      return Charge(frames_.TakeUpdate(now));
+    case NGHTTP2_PING:
+      return Charge(frames_.TakePing(now));
+    case NGHTTP2_PRIORITY:
+    case NGHTTP2_RST_STREAM:
+    case NGHTTP2_CONTINUATION:
+      return Charge(frames_.TakeOther(now));
+    default:
+      return Charge(frames_.Take(now));
+  }
 }
 
 void H2Server::OnFrame(const nghttp2_frame& frame) {
-  if (frame.hd.type == NGHTTP2_RST_STREAM) return Charge(resets_);
+  if (frame.hd.type == NGHTTP2_RST_STREAM) {
+    RememberEnd(frame.hd.stream_id);
+    // Behind an answer it says that this much of it was enough: that is no work for nothing.
+    auto* stream = static_cast<Stream*>(Find(frame.hd.stream_id));
+    return Charge(!stream || stream->answered() || resets_.Take(host_.Now()));
+  }
   const bool empty = frame.hd.type == NGHTTP2_DATA && frame.hd.length <= frame.data.padlen;
-  if (empty && !(frame.hd.flags & NGHTTP2_FLAG_END_STREAM)) Charge(glitches_);
+  if (empty && !(frame.hd.flags & NGHTTP2_FLAG_END_STREAM)) Charge(frames_.Take(host_.Now()));
 }
 
 void H2Server::OnResetSent(H2Stream* stream, uint32_t code) {
-  if (code == NGHTTP2_NO_ERROR || (stream && stream->own_reset())) return;
-  if (code != NGHTTP2_REFUSED_STREAM) return Charge(resets_);
+  // nghttp2 says so itself when a body broke off, which is its origin's fault.
+  if (stream && code == NGHTTP2_INTERNAL_ERROR) static_cast<Stream*>(stream)->OursToBlame();
+  if (code == NGHTTP2_NO_ERROR || code == NGHTTP2_REFUSED_STREAM || (stream && stream->own_reset())) return;
+  Charge(resets_.Take(host_.Now()));
+}
+
+void H2Server::RefuseStream(int32_t id) {
+  ResetStream(id, NGHTTP2_REFUSED_STREAM);
   sink_.OnStreamRefused();
-  Charge(glitches_);
+  Charge(frames_.Take(host_.Now()));
+  if (calming_ || refused_.Take(host_.Now())) return;
+  calming_ = true;
+  calm_until_ = host_.Now() + kCalm;
+  ArmWake();
 }
 
 bool H2Server::RoomForStream() {

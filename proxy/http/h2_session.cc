@@ -8,6 +8,7 @@
 namespace meridian {
 namespace {
 
+constexpr uint32_t kEndless = 0xffffffff;
 constexpr Error kProtocolError{ErrorCode::kProtocol, Fault::kOrigin, Retry::kIfIdempotent, "HTTP/2 protocol error"};
 
 nghttp2_option* MakeOptions() {
@@ -20,8 +21,9 @@ nghttp2_option* MakeOptions() {
   // Above it nghttp2 drops a head without a word. What it counts per field is less than HeadCost counts.
   nghttp2_option_set_max_send_header_block_length(options, MessageLimits::kMaxSentHead + 1024);
 #ifdef HAVE_NGHTTP2_RESET_RATE_LIMIT
-  // Only a second line: it counts by a clock of its own, and not the resets that a peer provokes (h2_server.h does).
-  nghttp2_option_set_stream_reset_rate_limit(options, 10'000, 1'000);
+  // Only a second line: it counts by a clock of its own, also the resets of answered streams, and not those that a peer
+  // provokes (h2_server.h knows them apart).
+  nghttp2_option_set_stream_reset_rate_limit(options, 1'000'000, 100'000);
 #endif
 #ifdef HAVE_NGHTTP2_MAX_CONTINUATIONS
   // It counts each piece of a frame's nine bytes that a read brings. Clients' frames are counted by FrameMeter.
@@ -54,7 +56,12 @@ void H2Stream::OnBodyConsumed(size_t bytes) {
 
 bool H2Stream::CountField(size_t name, size_t value, uint32_t max_bytes, uint32_t max_fields) {
   header_bytes_ += static_cast<uint32_t>(std::min<size_t>(name + value + 32, UINT32_MAX / 2));
-  return header_bytes_ <= max_bytes && headers_.size() < max_fields;
+  return header_bytes_ <= max_bytes && headers_.size() - crumbs_ < max_fields;
+}
+
+bool H2Stream::CountCrumb(size_t value, uint32_t max_bytes, uint32_t max_crumbs) {
+  header_bytes_ += static_cast<uint32_t>(std::min<size_t>(value + 2, UINT32_MAX / 2));
+  return header_bytes_ <= max_bytes && ++crumbs_ <= max_crumbs;
 }
 
 void H2Stream::AttachOut(BodyPipe* pipe) {
@@ -98,13 +105,30 @@ void H2Session::Start(bool server, uint32_t connection_window) {
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow},
       {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, limits_.max_header_bytes},
       {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
-      {server ? NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS : NGHTTP2_SETTINGS_ENABLE_PUSH,
-       server ? limits_.max_streams : 0},
+      {server ? NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS : NGHTTP2_SETTINGS_ENABLE_PUSH, server ? kEndless : 0},
       {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},  // WebSockets (RFC 8441 §3); only servers say it
   }};
   nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, settings.data(), server ? 5 : 4);
   connection_window_ = connection_window;
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0, static_cast<int32_t>(connection_window));
+  if (server) Greet();
+}
+
+// What nghttp2 is told about the number of streams becomes its own limit once the client acknowledged it, and then one
+// stream more ends the connection, with all that is at work on it. RFC 9113 §5.1.2 leaves that to us, and we refuse the
+// stream. So nghttp2 knows of no limit, and the client reads ours: written into the SETTINGS frame on its way out.
+void H2Session::Greet() {
+  static constexpr size_t kHead = 9, kEntry = 6;
+  const uint8_t* frame = nullptr;
+  const ssize_t n = nghttp2_session_mem_send(session_, &frame);
+  if (n < static_cast<ssize_t>(kHead) || n > static_cast<ssize_t>(greeting_.size())) std::abort();
+  rest_size_ = static_cast<size_t>(n);
+  std::copy_n(frame, rest_size_, greeting_.begin());
+  for (size_t at = kHead; at + kEntry <= rest_size_; at += kEntry) {
+    if (greeting_[at] != 0 || greeting_[at + 1] != NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS) continue;
+    for (size_t i = 0; i < 4; ++i) greeting_[at + 2 + i] = static_cast<uint8_t>(limits_.max_streams >> (24 - 8 * i));
+  }
+  rest_ = greeting_.data();
 }
 
 const nghttp2_session_callbacks* H2Session::Callbacks() {
@@ -168,7 +192,7 @@ const nghttp2_session_callbacks* H2Session::Callbacks() {
           H2Stream* stream = self->Find(frame->hd.stream_id);
           if (!stream) return 0;
           if (frame->hd.type == NGHTTP2_HEADERS) self->OnHeadersSent(stream);
-          if (frame->hd.type == NGHTTP2_DATA) self->OnDataSent();
+          if (frame->hd.type == NGHTTP2_DATA) self->OnDataSent(frame->hd.length);
           if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
             stream->out_ended_ = true;
             self->OnOutEnd(stream);
@@ -179,7 +203,10 @@ const nghttp2_session_callbacks* H2Session::Callbacks() {
                                                            [](nghttp2_session*, int32_t id, uint32_t code, void* user) {
                                                              auto* self = static_cast<H2Session*>(user);
                                                              H2Stream* stream = self->Find(id);
-                                                             if (!stream) return 0;
+                                                             if (!stream) {
+                                                               self->OnLostStreamClosed(id);
+                                                               return 0;
+                                                             }
                                                              self->Unlink(stream);
                                                              self->OnStreamClosed(stream, code);
                                                              delete stream;

@@ -6,6 +6,7 @@
 
 #include <nghttp2/nghttp2.h>
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -30,6 +31,8 @@ class H2Stream : public BodyPipe::Reader, public BodyPipe::Writer {
   void OnBodyConsumed(size_t bytes) final;
   // Takes one decoded field; false: above the limits.
   bool CountField(size_t name, size_t value, uint32_t max_bytes, uint32_t max_fields);
+  // The same for a further piece of a field that was counted, which stands behind "; " in it.
+  bool CountCrumb(size_t value, uint32_t max_bytes, uint32_t max_crumbs);
   void AttachOut(BodyPipe* pipe);
   void AttachIn(BodyPipe* pipe);
   // Lets go of both pipes and gives the unread bytes back to the connection's window.
@@ -40,6 +43,7 @@ class H2Stream : public BodyPipe::Reader, public BodyPipe::Writer {
   BodyPipe* in_ = nullptr;   // what we receive
   HeaderBlock headers_;
   uint32_t header_bytes_ = 0;
+  uint32_t crumbs_ = 0;
   bool deferred_ = false;   // nghttp2 waits for OnBodyReadable
   bool out_ended_ = false;  // our END_STREAM was written
   bool in_ended_ = false;   // the peer's END_STREAM came
@@ -105,9 +109,11 @@ class H2Session {
   virtual void OnOutEnd(H2Stream*) {}
   virtual void OnHeadersSent(H2Stream*) {}
   virtual void OnStreamClosed(H2Stream* stream, uint32_t code) = 0;
+  // Of one that was refused or abandoned.
+  virtual void OnLostStreamClosed(int32_t /*id*/) {}
   virtual void OnFrame(const nghttp2_frame&) {}
   virtual void OnFrameBegin(const nghttp2_frame_hd&) {}
-  virtual void OnDataSent() {}
+  virtual void OnDataSent(size_t /*bytes*/) {}
   // RST_STREAM was sent; `stream` may be null.
   virtual void OnResetSent(H2Stream* /*stream*/, uint32_t /*code*/) {}
 
@@ -124,6 +130,7 @@ class H2Session {
   int SendData(H2Stream* stream, const uint8_t* frame_header, size_t length, size_t padding);
   void Unlink(H2Stream* stream);
   void CloseUnsent(int32_t id);
+  void Greet();
 
   H2Stream* streams_ = nullptr;
   size_t active_ = 0;
@@ -132,6 +139,7 @@ class H2Session {
   OutBuffer* out_ = nullptr;       // during Drain
   const uint8_t* rest_ = nullptr;  // of a chunk from nghttp2 that did not fit
   size_t rest_size_ = 0;
+  std::array<uint8_t, 64> greeting_;  // of a server
 };
 
 // Header lists for nghttp2, built in a per-thread area; valid until the next Begin.

@@ -8,16 +8,28 @@
 #include <openssl/ssl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "net/tcp_socket.h"
 #include "net/tls_failure.h"
 #include "net/transport.h"
+#include "policy/token_bucket.h"
 
 namespace meridian {
 namespace {
 
 constexpr size_t kMaxRecord = 16 * 1024;
+// Messages of TLS itself behind the handshake (KeyUpdate, NewSessionTicket) cost a derivation of keys or two and hardly
+// any bytes: 1 200 fit into a read. Nobody has a reason for so many.
+constexpr double kMessageBurst = 64;
+constexpr double kMessagesPerSecond = 8;
+// Records of one byte are 30 times their text: reading ends here even if they filled nothing.
+constexpr int kRefillsPerRead = 2;
+
+constexpr Error kClientTalksTls{ErrorCode::kProtocol, Fault::kClient, Retry::kNever, "too many messages of TLS itself"};
+constexpr Error kOriginTalksTls{ErrorCode::kProtocol, Fault::kOrigin, Retry::kIfIdempotent, kClientTalksTls.what};
 
 struct Scratch {
   Scratch() { out.reserve(OutBuffer::kSize + 4096); }
@@ -75,19 +87,24 @@ class TlsTransport final : public Transport {
   // `context`: of the server's side, kept as long as the session.
   TlsTransport(Loop& loop, int fd, std::shared_ptr<const TlsServerContext> context, SSL* ssl, TransportSink& sink)
       : sink_(sink),
+        loop_(loop),
         client_(context == nullptr),
         context_(std::move(context)),
+        messages_(kMessageBurst, kMessagesPerSecond, loop.Now()),
         ssl_(ssl),
         socket_(loop, fd, client_, Bind<&TlsTransport::OnReadable>(this), Bind<&TlsTransport::OnWritable>(this)) {
     BIO* bio = BIO_new(ScratchBio());
     BIO_set_data(bio, &input_);
     BIO_set_init(bio, 1);
     SSL_set_bio(ssl_, bio, bio);
+    SSL_clear_mode(ssl_, SSL_MODE_AUTO_RETRY);  // SSL_read returns behind each message of TLS itself
   }
   ~TlsTransport() override { SSL_free(ssl_); }
   void SendFirst(std::string_view bytes) { socket_.SendFirst(bytes); }
 
   ReadResult Read(uint8_t* into, size_t capacity) override {
+    if (owes_answer_ && socket_.blocked()) return {0, ReadState::kDrained};
+    owes_answer_ = false;
     ReadResult result = ReadRecords(into, capacity);
     KeepInput();
     // Key updates and alerts are answered from within SSL_read.
@@ -153,6 +170,7 @@ class TlsTransport final : public Transport {
   ReadResult ReadRecords(uint8_t* into, size_t capacity) {
     LocalScratch().out.clear();
     size_t total = 0;
+    int refills = 0;
     for (;;) {
       const int n = SSL_read(ssl_, into + total, static_cast<int>(capacity - total));
       if (n > 0) {
@@ -170,7 +188,19 @@ class TlsTransport final : public Transport {
         // body cut by anyone on the path (RFC 9112 §9.8).
         return {total, input_.eof && !client_ ? ReadState::kEof : ReadState::kFailed};
       }
+      // It returned behind a message of TLS itself; one at the very end of the input is told by the callback alone.
+      if (std::exchange(message_, false) || input_.size > 0) {
+        if (!messages_.Take(loop_.Now())) {
+          failure_ = client_ ? kOriginTalksTls : kClientTalksTls;
+          return {total, ReadState::kFailed};
+        }
+        // One answer may wait for a peer that takes nothing, not one for each question. OnWritable goes on.
+        owes_answer_ = socket_.blocked();
+        if (owes_answer_) return {total, ReadState::kDrained};
+      }
+      if (input_.size > 0) continue;
       if (drained_) return {total, ReadState::kDrained};
+      if (refills++ == kRefillsPerRead) return {total, ReadState::kMore};
       if (!Refill()) return {total, ReadState::kFailed};
       if (input_.size == 0 && !input_.eof) return {total, ReadState::kDrained};
     }
@@ -229,6 +259,10 @@ class TlsTransport final : public Transport {
     KeepInput();
     if (!SendScratch()) return Fail(kSendFailed);
     ready_ = true;
+    SSL_set_msg_callback_arg(ssl_, this);
+    SSL_set_msg_callback(ssl_, [](int written, int, int type, const void*, size_t, SSL*, void* self) {
+      if (!written && type == SSL3_RT_HANDSHAKE) static_cast<TlsTransport*>(self)->message_ = true;
+    });
     sink_.OnTransportReady();
   }
 
@@ -267,20 +301,26 @@ class TlsTransport final : public Transport {
       }
       return;
     }
-    if (was_blocked && !socket_.blocked()) sink_.OnTransportWritable();
+    if (!was_blocked || socket_.blocked()) return;
+    if (owes_answer_) sink_.OnTransportReadable();
+    sink_.OnTransportWritable();
   }
 
   static constexpr Error kSendFailed{ErrorCode::kReset, Fault::kOrigin, Retry::kIfIdempotent, "send failed"};
 
   TransportSink& sink_;
+  Loop& loop_;
   const bool client_;
   const std::shared_ptr<const TlsServerContext> context_;
   bool started_ = false;
   bool ready_ = false;
   bool dead_ = false;
-  bool heard_ = false;    // something was read from it
-  Error failure_;         // that a read ran into
-  bool drained_ = false;  // the kernel has nothing more until the next edge
+  bool heard_ = false;        // something was read from it
+  Error failure_;             // that a read ran into
+  bool drained_ = false;      // the kernel has nothing more until the next edge
+  bool message_ = false;      // SSL_read met one of TLS itself
+  bool owes_answer_ = false;  // to such a message, while the socket took nothing
+  TokenBucket messages_;
   SSL* ssl_;
   CipherInput input_;
   std::vector<uint8_t> kept_input_;

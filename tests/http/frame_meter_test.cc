@@ -37,6 +37,23 @@ TEST(FrameMeterTest, AnySplitGivesTheSameFrames) {
   }
 }
 
+TEST(FrameMeterTest, AStreamThatDependsOnItselfIsSeenInAnySplit) {
+  const std::string before = h2::Frame(h2::kPriority, 0, 3, std::string_view("\x80\0\0\5\1", 5));
+  const std::string itself = h2::Frame(h2::kPriority, 0, 5, std::string_view("\x80\0\0\5\1", 5));
+  const std::string bytes = before + h2::Frame(h2::kPriority, 0, 5, "123") + itself + h2::Settings();
+  for (size_t step = 1; step <= bytes.size(); ++step) {
+    FrameMeter meter(0);
+    size_t taken = 0;
+    for (size_t at = 0; at < bytes.size(); at += step)
+      taken += meter.Take(Bytes(bytes).subspan(at, std::min(step, bytes.size() - at)));
+    ASSERT_EQ(taken, bytes.size()) << step;
+    EXPECT_TRUE(meter.self_dependent()) << step;
+  }
+  FrameMeter meter(0);
+  meter.Take(Bytes(before));
+  EXPECT_FALSE(meter.self_dependent());
+}
+
 TEST(FrameMeterTest, EightContinuationsAreEnoughForOneHeaderList) {
   const std::string head = h2::Frame(h2::kHeaders, 0, 1, "head");
   const std::string more = h2::Frame(h2::kContinuation, 0, 1, "");

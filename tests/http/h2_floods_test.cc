@@ -155,6 +155,113 @@ TEST_F(H2FloodsTest, ResetsForAnOriginsFaultAreNotTheClients) {
   EXPECT_FALSE(server_.error());
 }
 
+// The same when nobody says so but the body: its pipe broke.
+TEST_F(H2FloodsTest, BodiesThatBreakAtTheirOriginAreNotHeldAgainstTheClient) {
+  for (int i = 0; i < 1000; ++i) {
+    const int32_t id = Get();
+    Exchange();
+    last().Answer(200, 900);
+    last().Say("part");
+    Exchange();
+    last().answer.Fail();
+    Exchange();
+    ASSERT_EQ(peer_.stream(id).code, uint32_t{NGHTTP2_INTERNAL_ERROR}) << i;
+  }
+  EXPECT_FALSE(server_.error());
+  EXPECT_EQ(sink_.refused, 0) << "each of them made room at once";
+}
+
+// A client that has seen enough of an answer: a status, the first page of a download, the faster one of two.
+TEST_F(H2FloodsTest, CancellingWhatWasAnsweredIsNoFlood) {
+  for (int i = 0; i < 2000; ++i) {
+    const int32_t id = Get();
+    Exchange();
+    last().Answer(200);
+    last().Say("the beginning");
+    Exchange();
+    peer_.Reset(id, NGHTTP2_CANCEL);
+    Exchange();
+    ASSERT_EQ(sink_.refused, 0) << i;
+  }
+  EXPECT_FALSE(server_.error());
+}
+
+TEST_F(H2FloodsTest, EachWholeAnswerMakesUpForOneThatIsCancelled) {
+  for (int i = 0; i < 2000; ++i) {
+    Get();
+    Exchange();
+    last().Answer(200, 0, false);
+    const int32_t id = Get();
+    Exchange();
+    peer_.Reset(id, NGHTTP2_CANCEL);
+    Exchange();
+    if (i % 50 == 49) host_.now += 1s;  // or it has too many at work
+  }
+  EXPECT_FALSE(server_.error());
+}
+
+// An upload that is refused at its head: the client stops as it should, and its next one is served.
+TEST_F(H2FloodsTest, UploadsThatWereAnsweredEarlyAndStoppedCountNoMore) {
+  for (int i = 0; i < 500; ++i) {
+    const int32_t id =
+        peer_.Request({{":method", "POST"}, {":scheme", "http"}, {":authority", "h"}, {":path", "/"}}, true);
+    Exchange();
+    last().Answer(413, 0, false);
+    Exchange();
+    peer_.Reset(id, NGHTTP2_NO_ERROR);
+    Exchange();
+    ASSERT_EQ(sink_.refused, 0) << i;
+  }
+  EXPECT_FALSE(server_.error());
+}
+
+// nghttp2 by itself ends the connection, once its SETTINGS were acknowledged.
+TEST_F(H2FloodsTest, TheStreamAboveTheLimitIsRefusedAndTheOthersGoOn) {
+  testing::FloodedServer edge(h2::Settings("", h2::kAck) + testing::Gets(0, 111));
+  EXPECT_EQ(edge.sink.refused, 11);
+  int refused = 0;
+  h2::ForEachFrame(testing::Produce(edge.server), [&](uint8_t type, uint8_t, uint32_t, std::string_view payload) {
+    EXPECT_NE(type, h2::kGoaway);
+    refused += type == h2::kRst && h2::CodeName(payload) == "REFUSED_STREAM";
+  });
+  EXPECT_EQ(refused, 11);
+  ASSERT_EQ(edge.sink.requests.size(), 100u);
+  for (const auto& request : edge.sink.requests.requests) request->Answer(200, 0, false);
+  testing::Produce(edge.server);
+  EXPECT_FALSE(edge.server.error());
+  EXPECT_EQ(edge.server.active_streams(), 0u);
+}
+
+TEST_F(H2FloodsTest, ClientsReadHowManyStreamsTheyMayOpen) {
+  FakeHost host;
+  MessageLimits limits;
+  limits.max_streams = 7;
+  H2Server server(host, sink_, limits, false);
+  std::string settings;
+  h2::ForEachFrame(testing::Produce(server), [&](uint8_t type, uint8_t, uint32_t, std::string_view payload) {
+    if (type == h2::kSettings) settings += payload;
+  });
+  EXPECT_NE(settings.find(h2::Setting(3, 7)), std::string::npos);
+}
+
+// Its end would let it begin anew with a hundred more at once. So first it is read slowly, and a good one hardly feels
+// it.
+TEST_F(H2FloodsTest, WhoGoesOnAboveTheLimitIsReadMoreSlowlyBeforeItEnds) {
+  Deliver(server_, testing::Gets(0, 100));
+  int turns = 0;
+  for (uint32_t n = 100; n < 20'000 && !server_.error(); n += 16) {
+    Deliver(server_, testing::Gets(n, 16));
+    if (!server_.paused()) continue;
+    ++turns;
+    host_.now = host_.wake_at;
+    server_.OnWake();
+    ASSERT_FALSE(server_.paused());
+  }
+  EXPECT_TRUE(server_.error());
+  EXPECT_GE(turns, 50) << "a second at least";
+  EXPECT_EQ(host_.reads_resumed, turns);
+}
+
 TEST_F(H2FloodsTest, EndlessControlFramesOfEveryKindEndTheConnection) {
   const std::pair<const char*, std::string> kFloods[] = {
       {"SETTINGS", h2::Frame(NGHTTP2_SETTINGS, 0, 0)},
@@ -196,6 +303,19 @@ TEST_F(H2FloodsTest, EmptyAndPaddedDataIsAFloodToo) {
     EXPECT_TRUE(server.error());
     EXPECT_LE(sent, 1150);
   }
+}
+
+TEST_F(H2FloodsTest, ADownloadBuysNoFloodOfOtherFrames) {
+  Get();
+  Exchange();
+  last().Answer(200);
+  for (int i = 0; i < 64; ++i) {
+    last().Say(std::string(1000, 'x'));
+    Exchange();
+  }
+  int sent = 0;
+  for (; sent < 5000 && !server_.error(); ++sent) Deliver(server_, h2::Settings());
+  EXPECT_LE(sent, 1150);
 }
 
 TEST_F(H2FloodsTest, UpdatesOfTheWindowForWhatWasSentAreFree) {

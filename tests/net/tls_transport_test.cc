@@ -17,6 +17,41 @@ TEST_F(TlsTransportTest, BothSidesAgreeOnTheProtocolAndKnowTheName) {
   EXPECT_TRUE(RunUntil(loop_, [&] { return server_.inbox == "ping" && client_.inbox == "pong"; }));
 }
 
+// A question for new keys and its answer cost us some key derivations each, and their sender 27 bytes.
+TEST_F(TlsTransportTest, APeerThatUpdatesItsKeysWithoutEndIsSentAway) {
+  const Identity shop("shop.example", false);
+  Serve({shop.pair});
+  RawClient raw;
+  ASSERT_TRUE(RawHandshake(raw));
+  int sent = 0;
+  for (; sent < 2000 && !server_.failed; ++sent) {
+    SSL_key_update(raw.ssl, SSL_KEY_UPDATE_REQUESTED);
+    if (SSL_do_handshake(raw.ssl) != 1) break;
+    if (sent % 100 == 99) EXPECT_TRUE(RunUntil(loop_, [&] { return server_.failed; }));
+  }
+  EXPECT_TRUE(server_.failed);
+  EXPECT_LE(sent, 200);
+}
+
+TEST_F(TlsTransportTest, APeerMayUpdateItsKeysNowAndThen) {
+  const Identity shop("shop.example", false);
+  Serve({shop.pair});
+  RawClient raw;
+  ASSERT_TRUE(RawHandshake(raw));
+  std::string expected;
+  for (int i = 0; i < 30; ++i) {
+    SSL_key_update(raw.ssl, i % 2 ? SSL_KEY_UPDATE_REQUESTED : SSL_KEY_UPDATE_NOT_REQUESTED);
+    const std::string piece(3000, static_cast<char>('a' + i % 26));
+    ASSERT_EQ(SSL_write(raw.ssl, piece.data(), static_cast<int>(piece.size())), static_cast<int>(piece.size()));
+    expected += piece;
+  }
+  EXPECT_TRUE(RunUntil(loop_, [&] { return server_.inbox.size() >= expected.size() || server_.failed; }));
+  EXPECT_EQ(server_.inbox, expected);
+  server_.Send("whole");
+  char answer[5];
+  EXPECT_TRUE(RunUntil(loop_, [&] { return SSL_read(raw.ssl, answer, sizeof answer) == sizeof answer; }));
+}
+
 TEST_F(TlsTransportTest, WhatComesFirstIsSentBeforeTheHandshakeAndInTheClear) {
   const Identity shop("shop.example", false);
   Serve({shop.pair});
