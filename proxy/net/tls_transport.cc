@@ -99,7 +99,10 @@ class TlsTransport final : public Transport {
     SSL_set_bio(ssl_, bio, bio);
     SSL_clear_mode(ssl_, SSL_MODE_AUTO_RETRY);  // SSL_read returns behind each message of TLS itself
   }
-  ~TlsTransport() override { SSL_free(ssl_); }
+  ~TlsTransport() override {
+    Keep({});
+    SSL_free(ssl_);
+  }
   void SendFirst(std::string_view bytes) { socket_.SendFirst(bytes); }
 
   ReadResult Read(uint8_t* into, size_t capacity) override {
@@ -208,7 +211,7 @@ class TlsTransport final : public Transport {
 
   // One recv into the scratch; false: the socket failed.
   bool Refill() {
-    std::vector<uint8_t>().swap(kept_input_);
+    Keep({});
     auto& in = LocalScratch().in;
     size_t n = 0;
     switch (socket_.Receive(in, sizeof in, &n)) {
@@ -232,9 +235,14 @@ class TlsTransport final : public Transport {
   // The scratch is the next connection's in a moment.
   void KeepInput() {
     if (input_.size == 0) return;
-    std::vector<uint8_t> rest(input_.data, input_.data + input_.size);
-    kept_input_.swap(rest);
+    Keep({input_.data, input_.data + input_.size});
     input_.data = kept_input_.data();
+  }
+  // Of connections that are not read for now it adds up, so it counts as what they hold.
+  void Keep(std::vector<uint8_t> bytes) {
+    BlockPool::Local().Charge(bytes.size());
+    BlockPool::Local().Discharge(kept_input_.size());
+    kept_input_.swap(bytes);
   }
 
   bool SendScratch() {
