@@ -187,7 +187,7 @@ const Fields<LimitConfig>& LimitFields() {
                          out.underscores = kRules[*word];
                        }
                      }),
-      SizeField<L>("max_target_bytes", &L::max_target_bytes, 1024, 32 * 1024),
+      SizeField<L>("max_target_bytes", &L::max_target_bytes, 1024, kLongestTarget),
       SizeField<L>("max_answer_bytes", &L::max_answer_bytes, 4 * 1024, 1024 * 1024),
       IntegerField<L>("max_answer_fields", &L::max_answer_fields, 10, 10'000),
       IntegerField<L>("max_hops", &L::max_hops, 1, 100),

@@ -25,7 +25,7 @@ class FormText {
   std::string_view view() const { return text_; }
 
  private:
-  char buffer_[8 * 1024];  // no target is longer (MessageLimits)
+  char buffer_[kLongestTarget];
   std::string_view text_;
 };
 

@@ -15,6 +15,9 @@
 
 namespace meridian {
 
+// What limits.max_target_bytes may be at most: parameters of a query are compared on the stack.
+inline constexpr size_t kLongestTarget = 32 * 1024;
+
 // Texts between two, compared as bytes.
 struct TextRange {
   std::string least, most;
