@@ -5,6 +5,7 @@
 
 #include "support/name_server.h"
 #include "support/run_loop.h"
+#include "telemetry/log.h"
 
 namespace meridian {
 namespace {
@@ -47,6 +48,7 @@ TEST_F(EndpointFeedTest, ANameThatMovesIsFollowed) {
   server_.Set("svc.test", {"192.0.2.1"});
   Begin();
   EXPECT_EQ(Known(), "192.0.2.1");
+  SetLogFormat(true);
   ::testing::internal::CaptureStderr();
   EXPECT_EQ(After({"192.0.2.2", "192.0.2.3"}), "192.0.2.2 192.0.2.3");
   const std::string events = ::testing::internal::GetCapturedStderr();

@@ -94,6 +94,7 @@ int ReserveComesLate() {
   turns();
   if (door.accepted.size() != 1) return 2;
   connect(clients[1], to.get(), to.size);
+  loop.Advance(Listener::kPause + 10ms);  // it may have looked for more, and paused
   turns();
   char byte;
   const ssize_t n = recv(clients[1], &byte, 1, MSG_DONTWAIT);

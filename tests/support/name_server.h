@@ -54,13 +54,22 @@ class NameServer final : private ListenerSink {
     void OnReadable() {
       char bytes[4096];
       const ssize_t n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
-      if (n <= 2) return watch.Pause();
-      const std::string answer = server.Answer({bytes + 2, static_cast<size_t>(n) - 2}, false);
-      const std::string framed = Number(answer.size(), 2) + answer;
-      Must(send(fd, framed.data(), framed.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(framed.size()), "no answer");
+      if (n <= 0) return watch.Pause();
+      received.append(bytes, static_cast<size_t>(n));
+      // Both families may be asked for at once.
+      while (received.size() > 2) {
+        const size_t high = static_cast<uint8_t>(received[0]);
+        const size_t size = high * 256 + static_cast<uint8_t>(received[1]);
+        if (received.size() < 2 + size) return;
+        const std::string answer = server.Answer(std::string_view(received).substr(2, size), false);
+        const std::string framed = Number(answer.size(), 2) + answer;
+        Must(send(fd, framed.data(), framed.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(framed.size()), "no answer");
+        received.erase(0, 2 + size);
+      }
     }
     NameServer& server;
     int fd;
+    std::string received;
     Watch watch;
   };
   static std::string Number(size_t value, int bytes) {
