@@ -38,12 +38,11 @@ class FrameMeter {
       if (head_size_ == 0 && (frames_ >= kFramesPerTurn || streams_ >= kStreamsPerTurn)) return at;
       head_[head_size_++] = bytes[at++];
       if (head_size_ < kHead) continue;
-      left_ = static_cast<size_t>(head_[0]) << 16 | static_cast<size_t>(head_[1]) << 8 | head_[2];
-      if (head_[3] == kPriority && left_ >= kParent) {
-        if (head_size_ < kHead + kParent) continue;
-        left_ -= kParent;
-        self_dependent_ |= Id(kHead) == Id(kHead - 4);
-      }
+      const size_t length = static_cast<size_t>(head_[0]) << 16 | static_cast<size_t>(head_[1]) << 8 | head_[2];
+      const bool parent = head_[3] == kPriority && length >= kParent;
+      if (parent && head_size_ < kHead + kParent) continue;
+      left_ = length - (parent ? kParent : 0);
+      self_dependent_ |= parent && Id(kHead) == Id(kHead - 4);
       head_size_ = 0;
       ++frames_;
       streams_ += head_[3] == kHeaders;

@@ -17,9 +17,23 @@ h2::Fields Browser(int cookies, const std::string& value = "v") {
   return fields;
 }
 
+// In as many frames as it takes.
+std::string Request(const h2::Fields& fields) {
+  constexpr size_t kFrame = 16 * 1024;
+  const std::string block = h2::Block(fields);
+  std::string out;
+  for (size_t at = 0; at < block.size(); at += kFrame) {
+    const bool last = at + kFrame >= block.size();
+    out += h2::Frame(at == 0 ? h2::kHeaders : h2::kContinuation,
+                     static_cast<uint8_t>((at == 0 ? h2::kEndStream : 0) | (last ? h2::kEndHeaders : 0)), 1,
+                     block.substr(at, kFrame));
+  }
+  return out;
+}
+
 int Status(const h2::Fields& fields) {
   FloodedServer edge;
-  testing::Feed(edge.server, h2::Headers(1, fields));
+  testing::Feed(edge.server, Request(fields));
   auto& request = edge.sink.requests[0];
   return request.has_head ? 200 : request.refused;
 }

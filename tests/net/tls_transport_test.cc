@@ -27,7 +27,9 @@ TEST_F(TlsTransportTest, APeerThatUpdatesItsKeysWithoutEndIsSentAway) {
   for (; sent < 2000 && !server_.failed; ++sent) {
     SSL_key_update(raw.ssl, SSL_KEY_UPDATE_REQUESTED);
     if (SSL_do_handshake(raw.ssl) != 1) break;
-    if (sent % 100 == 99) EXPECT_TRUE(RunUntil(loop_, [&] { return server_.failed; }));
+    if (sent % 100 == 99) {
+      EXPECT_TRUE(RunUntil(loop_, [&] { return server_.failed; }));
+    }
   }
   EXPECT_TRUE(server_.failed);
   EXPECT_LE(sent, 200);
