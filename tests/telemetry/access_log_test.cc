@@ -53,8 +53,8 @@ std::string PathInLog(std::string_view path) {
 
 TEST(AccessLogLine, TellsTheWholeStoryOfARequestThatFailedOver) {
   const std::array<AttemptRecord, 2> attempts = {{
-      {"eu-west-1", "http://192.0.2.1:80", "preferred", "192.0.2.1:80", 0, "connect_failed", 120us, 1503us, false},
-      {"us-east-1", "h2c://192.0.2.2:80", "failover", "[2001:db8::2]:80", 200, "", 1700us, 80ms, true},
+      {"eu-west-1", "http://192.0.2.1:80", "preferred", "192.0.2.1:80", 0, "connect_failed", "", 120us, 1503us, false},
+      {"us-east-1", "h2c://192.0.2.2:80", "failover", "[2001:db8::2]:80", 200, "", "", 1700us, 80ms, true},
   }};
   AccessRecord record;
   record.unix_us = 1'709'210'096'000'042;  // a 29th of February
@@ -144,7 +144,7 @@ TEST(AccessLogLine, IsValidJsonWhateverBytesAClientSends) {
 TEST(AccessLogLine, IsNeverLongerThanAPipeTakesWhole) {
   const std::string hostile(40'000, '\x01');
   std::vector<AttemptRecord> attempts(100, {"eu-west-1", "https://a-rather-long-name-of-an-origin.region.example:8443",
-                                            "preferred", 0, "connect_failed", 1s, 1s, true});
+                                            "preferred", "", 0, "connect_failed", "", 1s, 1s, true});
   AccessRecord record;
   record.authority = record.request_id = record.method = record.path = hostile;
   record.attempts = attempts;
@@ -160,8 +160,8 @@ TEST(AccessLogLine, ShowsUsualPathsAndAttemptsWhole) {
   std::string path = "/";
   while (path.size() < 1536) path += "caf\xC3\xA9/";
   path.resize(1536, 'x');
-  const std::vector<AttemptRecord> attempts(5,
-                                            {"eu-west-1", "http://192.0.2.1:80", "failover", 503, "", 1s, 1s, false});
+  const std::vector<AttemptRecord> attempts(
+      5, {"eu-west-1", "http://192.0.2.1:80", "failover", "", 503, "", "", 1s, 1s, false});
   AccessRecord record;
   record.path = path;
   record.attempts = attempts;
