@@ -153,6 +153,11 @@ std::optional<size_t> H2Client::stream_limit() const {
   return std::min(theirs, limits_.max_streams);
 }
 
+bool H2Client::Takes(const RequestHead& request) const {
+  const uint32_t most = nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+  return most == UINT32_MAX || HeadCost(request) <= most;
+}
+
 ClientStream* H2Client::Start(const RequestHead& request, BodyPipe* body, ResponseHandler& handler) {
   auto* stream = new Stream(*this, handler);
   auto& list = H2HeaderList::Local();

@@ -26,6 +26,7 @@ class H2Client final : public ClientCodec, private H2Session {
   H2Client(CodecHost& host, const MessageLimits& limits, size_t streams = kAny);
 
   ClientStream* Start(const RequestHead& request, BodyPipe* body, ResponseHandler& handler) override;
+  bool Takes(const RequestHead& request) const override;
   size_t available() const override;
   std::optional<size_t> stream_limit() const override;
   size_t active_streams() const override { return active(); }

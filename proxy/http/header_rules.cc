@@ -188,11 +188,11 @@ uint64_t FieldsCost(const HeaderBlock& headers) {
 }
 
 uint64_t HeadCost(const RequestHead& head) {
-  constexpr uint64_t kRest = 1024;  // pseudo-fields and framing
+  constexpr uint64_t kRest = 512;  // pseudo-fields and framing
   return kRest + head.path.size() + head.authority.size() + FieldsCost(head.headers);
 }
 
-uint64_t HeadCost(const ResponseHead& head) { return 1024 + FieldsCost(head.headers); }
+uint64_t HeadCost(const ResponseHead& head) { return 512 + FieldsCost(head.headers); }
 
 int ParseStatus(std::string_view text) {
   if (text.size() != 3 || text[0] < '1') return 0;

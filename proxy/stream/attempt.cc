@@ -3,6 +3,9 @@
 namespace meridian {
 namespace {
 
+// The origin was not asked, for it said before that it takes none such.
+constexpr Error kHeadTooLarge{ErrorCode::kTooLarge, Fault::kClient, Retry::kAlways,
+                              "the origin takes no head so large"};
 constexpr Error kNoStream{ErrorCode::kRefusedStream, Fault::kOrigin, Retry::kAlways, "no stream on the connection"};
 
 constexpr Error kDrillReset{ErrorCode::kReset, Fault::kOrigin, Retry::kIfIdempotent, "reset by a drill"};
@@ -31,10 +34,7 @@ bool Attempt::Start(OriginPool& pool, const RequestHead& request, BodyPipe* body
   if (ClientCodec* codec = fresh ? nullptr : pool.TryTake(client, &address)) {
     reused_ = true;
     NoteAddress();
-    stream_ = codec->Start(request_, body, *this);
-    if (stream_) return true;
-    *error = kNoStream;
-    return false;
+    return Begin(*codec, error);
   }
   if (pool.Wait(*this, error)) return true;
   NoteAddress();
@@ -42,6 +42,16 @@ bool Attempt::Start(OriginPool& pool, const RequestHead& request, BodyPipe* body
 }
 
 void Attempt::NoteAddress() { asked_ = sink_.arena().Copy(address); }
+
+bool Attempt::Begin(ClientCodec& codec, Error* error) {
+  if (!codec.Takes(request_)) {
+    *error = kHeadTooLarge;
+    return false;
+  }
+  stream_ = codec.Start(request_, request_body_, *this);
+  if (!stream_) *error = kNoStream;
+  return stream_ != nullptr;
+}
 
 void Attempt::StartDrill(Loop& loop, const Drill& drill, OriginPool& pool, const RequestHead& request, BodyPipe* body,
                          TimePoint queued_since) {
@@ -81,8 +91,8 @@ void Attempt::OnDrill() {
 
 void Attempt::OnPoolReady(ClientCodec& codec) {
   NoteAddress();
-  stream_ = codec.Start(request_, request_body_, *this);
-  if (!stream_) sink_.OnAttemptFailed(*this, kNoStream);
+  Error error;
+  if (!Begin(codec, &error)) sink_.OnAttemptFailed(*this, error);
 }
 
 void Attempt::OnPoolFailed(const Error& error) {

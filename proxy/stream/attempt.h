@@ -68,6 +68,7 @@ class Attempt final : public Disposable, private PoolRequest, private ResponseHa
  private:
   class DrillTimer;
   void OnDrill();
+  bool Begin(ClientCodec& codec, Error* error);
   void NoteAddress();
   void OnPoolReady(ClientCodec& codec) override;
   void OnPoolFailed(const Error& error) override;

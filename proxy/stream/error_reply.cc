@@ -41,7 +41,7 @@ std::string_view ProxyErrorType(const Error& error) {
     case ErrorCode::kProtocol:
       return "http_protocol_error";
     case ErrorCode::kTooLarge:
-      return "http_response_header_section_size";
+      return error.fault == Fault::kClient ? "http_request_error" : "http_response_header_section_size";
     default:
       return "proxy_internal_error";
   }
@@ -62,6 +62,8 @@ constexpr std::string_view kCancelled = "1", kUnknown = "2", kDeadlineExceeded =
 
 int StatusOf(const Error& error) {
   switch (error.code) {
+    case ErrorCode::kTooLarge:
+      return error.fault == Fault::kClient ? 431 : 502;
     case ErrorCode::kPoolFull:
     case ErrorCode::kNoEndpoint:
       return 503;

@@ -525,6 +525,7 @@ void Exchange::GiveUp(const Error& error) {
   }
   ForgetBody();
   Move(Event::kGaveUp);
+  if (error.code == ErrorCode::kTooLarge && error.fault == Fault::kClient) context_.stats().limit_header_bytes.Add();
   lost_ = true;
   if (error.code == ErrorCode::kDeadline || error.code == ErrorCode::kResponseTimeout) end_ = "timeout";
   ReplyWithText(StatusOf(error), &error);

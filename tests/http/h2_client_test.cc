@@ -85,6 +85,22 @@ TEST_F(H2ClientTest, NothingFallsOffTheEndOfALongHead) {
   EXPECT_EQ(response.completed, 1);
 }
 
+// Such a request ended the connection, with all that was on it.
+TEST_F(H2ClientTest, KnowsWhichHeadsItsOriginTakes) {
+  H2Client client(host_, limits_);
+  H2Peer peer(true, {{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, 10'000}});
+  ScriptedResponse response;
+  RequestHead get = response.Request("GET");
+  const std::string value(9'000, 'v');
+  get.headers.Add("x", value);
+  EXPECT_TRUE(client.Takes(get));
+  get.headers.Add("y", value);
+  EXPECT_TRUE(client.Takes(get)) << "it has said nothing yet";
+  testing::Feed(client, peer.Output());
+  EXPECT_FALSE(client.Takes(get));
+  client.OnClosed(kGone);
+}
+
 TEST_F(H2ClientTest, AnAnswerAboveItsLimitIsTooLargeAndHarmsNoOther) {
   Call& call = Start();
   Exchange();
