@@ -55,7 +55,9 @@ def pieces(content):
 
 def up(client, size, known):
     content = os.urandom(size)
-    answer = client.put("/sum", content=content if known else pieces(content))
+    # In pieces also when its length is known: of one piece it copies all that is left for each frame.
+    headers = {"content-length": str(size)} if known else {}
+    answer = client.put("/sum", content=pieces(content), headers=headers)
     want = f"{size} {hashlib.sha256(content).hexdigest()}"
     must(answer.status_code == 200 and answer.text == want, f"{answer.status_code} {answer.text!r}, not {want!r}")
 
