@@ -349,7 +349,9 @@ void H2Server::OnFrame(const nghttp2_frame& frame) {
     RememberEnd(frame.hd.stream_id);
     // Behind an answer it says that this much of it was enough: that is no work for nothing.
     auto* stream = static_cast<Stream*>(Find(frame.hd.stream_id));
-    return Charge(!stream || stream->answered() || resets_.Take(host_.Now()));
+    const bool answered = stream ? stream->answered()
+                                 : std::ranges::find(unwanted_, frame.hd.stream_id, &Unwanted::id) != unwanted_.end();
+    return Charge(answered || resets_.Take(host_.Now()));
   }
   const bool empty = frame.hd.type == NGHTTP2_DATA && frame.hd.length <= frame.data.padlen;
   if (empty && !(frame.hd.flags & NGHTTP2_FLAG_END_STREAM)) Charge(frames_.Take(host_.Now()));

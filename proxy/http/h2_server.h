@@ -87,7 +87,9 @@ class H2Server final : public ServerCodec, private H2Session {
   void RefuseStream(int32_t id);
   void ArmWake();
   void RememberEnd(int32_t id) { ended_[ended_next_++ % ended_.size()] = id; }
-  bool EndedByClient(int32_t id) const { return std::find(ended_.begin(), ended_.end(), id) != ended_.end(); }
+  bool EndedByClient(int32_t id) const {
+    return id != 0 && std::find(ended_.begin(), ended_.end(), id) != ended_.end();
+  }
 
   ServerSink& sink_;
   const bool tls_;

@@ -19,7 +19,7 @@ constexpr size_t kBase = 24 * 1024;
 
 constexpr const char* kNames[] = {"cookie",           "via",          "cdn-loop",   "x-forwarded-for",
                                   "x-forwarded-host", "forwarded",    "accept",     "x-meridian-a",
-                                  "client-cert",      "traceparent",  "tracestate", "te",
+                                  "client-cert",      "traceparent",  "tracestate", "tea",
                                   "expect-ct",        "x-request-id", "x-other",    "x-forwarded-proto"};
 
 class HeadCosts : public Http2ExchangeTest {
