@@ -180,6 +180,9 @@ const Fields<LimitConfig>& LimitFields() {
       IntegerField<L>("handshakes_per_second", &L::handshakes_per_second, 0, 1'000'000),
       SizeField<L>("max_header_bytes", &L::max_header_bytes, 4 * 1024, 1024 * 1024),
       IntegerField<L>("max_headers", &L::max_headers, 10, 1000),
+      SizeField<L>("max_target_bytes", &L::max_target_bytes, 1024, kLongestTarget),
+      SizeField<L>("max_answer_bytes", &L::max_answer_bytes, 4 * 1024, 1024 * 1024),
+      IntegerField<L>("max_answer_fields", &L::max_answer_fields, 10, 10'000),
       CustomField<L>("underscores", "pass, drop or refuse", "", "pass",
                      [](const Entry& entry, Decoder& d, L& out) {
                        constexpr Underscores kRules[] = {Underscores::kPass, Underscores::kDrop, Underscores::kRefuse};
@@ -187,9 +190,6 @@ const Fields<LimitConfig>& LimitFields() {
                          out.underscores = kRules[*word];
                        }
                      }),
-      SizeField<L>("max_target_bytes", &L::max_target_bytes, 1024, kLongestTarget),
-      SizeField<L>("max_answer_bytes", &L::max_answer_bytes, 4 * 1024, 1024 * 1024),
-      IntegerField<L>("max_answer_fields", &L::max_answer_fields, 10, 10'000),
       IntegerField<L>("max_hops", &L::max_hops, 1, 100),
       SizeField<L>("replay_memory", &L::replay_memory, 0, uint64_t{64} << 30),
       SizeField<L>("buffer_memory", &L::buffer_memory, 16 * 1024 * 1024, uint64_t{1} << 40),

@@ -162,7 +162,8 @@ class ClientCodec : public Codec {
  public:
   // False: the peer has said that it takes no head of this size (RFC 9113 §6.5.2, MAX_HEADER_LIST_SIZE).
   virtual bool Takes(const RequestHead& /*request*/) const { return true; }
-  // REQUIRES: available() > 0 and Takes(request). `request` and `body` (null: none) must live until the stream is over or cancelled.
+  // REQUIRES: available() > 0 and Takes(request). `request` and `body` (null: none) must live until the stream is over
+  // or cancelled.
   virtual ClientStream* Start(const RequestHead& request, BodyPipe* body, ResponseHandler& handler) = 0;
   // How many more streams can be started now.
   virtual size_t available() const = 0;

@@ -2,8 +2,8 @@
 //
 // After any doubt about framing the connection is not used again; bytes nobody asked for end it. Interim responses
 // other than 101 are passed on; they do not end the possibility of a replay. A 101 that was asked for makes the
-// connection a tunnel: bytes go both ways as they come. The client's end goes on to the origin as FIN, and what the origin
-// still says is delivered; the origin's end is that of the tunnel (RFC 9110 §9.3.6).
+// connection a tunnel: bytes go both ways as they come. The client's end goes on to the origin as FIN, and what the
+// origin still says is delivered; the origin's end is that of the tunnel (RFC 9110 §9.3.6).
 #pragma once
 
 #include "http/codec.h"

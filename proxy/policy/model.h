@@ -172,7 +172,7 @@ struct Model {
   std::string edge_name;
   std::optional<Location> edge_location;
   PathPolicy paths = PathPolicy::kNormalize;
-  int max_hops = 3;                   // how often one request may pass this edge
+  int max_hops = 3;                        // how often one request may pass this edge
   uint32_t max_answer_bytes = 256 * 1024;  // of an origin's head, decoded (limits.max_answer_bytes)
   uint32_t max_answer_fields = 1000;
   std::vector<Cidr> trusted_proxies;  // peers that may say who their client is
