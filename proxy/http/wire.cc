@@ -31,13 +31,16 @@ Wire::Wire(Loop& loop, WireOwner& owner, bool linger)
 
 Wire::~Wire() = default;
 
+// A transport that was closed lives to the end of the turn, and its descriptor may have been in the same batch of events:
+// of two addresses that were tried both may be ready at once. It is not heard any more.
 void Wire::OnTransportReady() {
+  if (closed_) return;
   ready_ = true;
   last_progress_ = loop_.Now();
   owner_.OnWireReady();
 }
 
-void Wire::OnTransportError(const Error& error) { Close(error, false); }
+void Wire::OnTransportError(const Error& error) { Close(error, false); }  // nothing if closed
 
 void Wire::WantWrite() {
   if (!closed_) flush_hook_.AtTurnEnd();
@@ -48,6 +51,7 @@ void Wire::ResumeRead() {
 }
 
 void Wire::OnTransportReadable() {
+  if (closed_) return;
   readable_ = true;
   // Nobody reads while the codec is paused, but a client that is gone must not be waited on. (Its FIN alone may be a
   // half-close.)
@@ -56,6 +60,7 @@ void Wire::OnTransportReadable() {
 }
 
 void Wire::OnTransportWritable() {
+  if (closed_) return;
   last_progress_ = loop_.Now();
   Flush();
 }

@@ -34,6 +34,7 @@ TEST(FileThread, WorksElsewhereAndTellsTheLoop) {
 
 TEST(FileThread, IsLeftBehindWithWorkThatHangs) {
   const auto release = std::make_shared<std::promise<void>>();
+  const auto begun = std::make_shared<std::promise<void>>();
   const auto returned = std::make_shared<std::promise<void>>();
   std::future<void> over = returned->get_future();
   bool told = false;
@@ -41,11 +42,13 @@ TEST(FileThread, IsLeftBehindWithWorkThatHangs) {
     Loop loop;
     auto thread = std::make_unique<FileThread>(loop);
     thread->Run(
-        [release, returned] {
+        [begun, release, returned] {
+          begun->set_value();
           release->get_future().wait();
           returned->set_value();
         },
         [&] { told = true; });
+    begun->get_future().wait();
     for (int i = 0; i < 3; ++i) loop.RunTurn(false);
     EXPECT_TRUE(thread->busy()) << "and the loop has gone on";
     thread.reset();

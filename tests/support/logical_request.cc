@@ -133,7 +133,6 @@ std::pair<std::string, std::string> KnownField(Seeded& chance) {
       {"priority", "u=1, i"},
       {"content-encoding", "identity"},
       {"grpc-timeout", "5S"},
-      {"max-forwards", "3"},
   };
   return chance.Of(kKnown);
 }
