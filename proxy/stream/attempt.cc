@@ -4,8 +4,7 @@ namespace meridian {
 namespace {
 
 // The origin was not asked, for it said before that it takes none such.
-constexpr Error kHeadTooLarge{ErrorCode::kTooLarge, Fault::kClient, Retry::kAlways,
-                              "the origin takes no head so large"};
+constexpr Error kHeadTooLarge{ErrorCode::kTooLarge, Fault::kClient, Retry::kNever, "the origin takes no head so large"};
 constexpr Error kNoStream{ErrorCode::kRefusedStream, Fault::kOrigin, Retry::kAlways, "no stream on the connection"};
 
 constexpr Error kDrillReset{ErrorCode::kReset, Fault::kOrigin, Retry::kIfIdempotent, "reset by a drill"};

@@ -203,6 +203,8 @@ void Exchange::TrySteps(Error error) {
     const Step& step = plan_.steps[next_step_++];
     same_region_tries_ = 0;
     if (StartAttempt(attempt_, step, -1, &error)) return ArmAttemptTimer();
+    // Nobody is asked for what only the client can change: the next region's limit may not even be known yet.
+    if (error.fault == Fault::kClient) break;
     // Failed before anything was under way: the next step needs no permission, only the method's or body's innocence.
   }
   GiveUp(error);
