@@ -48,7 +48,10 @@ class RealOrigin : public ::testing::TestWithParam<OriginKind> {
       arguments.insert(arguments.end(), {version, "--cacert", edge_->ca_file(), edge_->url() + path});
       const CurlResult answer = Curl(arguments, ClientLimit());
       SCOPED_TRACE(path + " " + version + " " + answer.err);
-      EXPECT_EQ(answer.exit_code, 0);
+      // curl 7.88 ends an upload that was answered early short of its length, which is a PROTOCOL_ERROR, and takes that
+      // for its own failure (92) if it comes before it has closed the stream: it has the whole answer all the same.
+      const bool early = path == "/refuse" && answer.exit_code == 92;
+      EXPECT_TRUE(answer.exit_code == 0 || early) << answer.exit_code;
       judge(answer);
     }
   }
@@ -111,8 +114,10 @@ TEST_P(OriginOfToday, WhatComesBesideABodyArrives) {
     EXPECT_EQ(answer.body, "after hints");
   });
   WriteFile(dir_.File("up"), PatternBytes(4u << 20));
-  Ask("/refuse", {"-X", "POST", "-H", "expect:", "--data-binary", "@" + dir_.File("up")},
-      [](const CurlResult& answer) { EXPECT_EQ(answer.status, 413); });
+  Ask("/refuse", {"-X", "POST", "-H", "expect:", "--data-binary", "@" + dir_.File("up")}, [](const CurlResult& answer) {
+    EXPECT_EQ(answer.status, 413);
+    EXPECT_FALSE(answer.body.empty());
+  });
 }
 
 const auto kOriginsOfToday =
